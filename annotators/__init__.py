@@ -1,0 +1,103 @@
+"""The table of annotators, in the order of the screen, and the one way to run one.
+
+Importing this loads no network, imports no torch and touches no disk.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import cv2
+
+from annotators.base import Annotation, Annotator, Network, Pixels
+from annotators.canny import CANNY
+from annotators.none import NONE
+from errors import MODEL_MISSING, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE
+from params import Value
+
+__all__ = ["ANNOTATORS", "Annotation", "Annotator", "annotate", "find"]
+
+ANNOTATORS: dict[str, Annotator] = {annotator.name: annotator for annotator in (CANNY, NONE)}
+
+SMALLEST_WORK, LARGEST_WORK = 64, 4096
+MOST_WORK_PIXELS = 2**24  # a 1:16 panorama at 1024 still fits; one at 4096 is capped, not exploded
+
+
+def find(name: str) -> Annotator:
+    """The annotator of that name, or a refusal that lists the names."""
+    if name not in ANNOTATORS:
+        raise PARAM_CHOICE(
+            "There is no such annotator",
+            found=repr(name),
+            allowed="one of " + ", ".join(ANNOTATORS),
+            todo="Change the annotator",
+        )
+    return ANNOTATORS[name]
+
+
+def checked_values(annotator: Annotator, values: dict[str, Any]) -> dict[str, Value]:
+    """Every declared control with the given value or its default; unknown names are refused."""
+    names = [param.name for param in annotator.params]
+    unknown = sorted(set(values) - set(names))
+    if unknown:
+        raise PARAM_TYPE(
+            f"{annotator.label} has no such setting",
+            found=", ".join(unknown),
+            allowed=", ".join(names) or "no settings",
+            todo="Remove it",
+        )
+    return {param.name: param.check(values.get(param.name, param.default)) for param in annotator.params}
+
+
+def annotate(
+    name: str,
+    source: Any,
+    *,
+    resolution: int = 512,
+    networks: Callable[[Annotator], Network] | None = None,
+    **values: Any,
+) -> Annotation:
+    """The annotation of a source: a picture as RGB uint8 (H, W, 3), a pose or a text as str.
+
+    `resolution` is the short side of the working picture; the map always comes back in the picture's own
+    height and width. `networks` lends the network of an annotator that has weights.
+    """
+    annotator = find(name)
+    checked = checked_values(annotator, values)
+    if not SMALLEST_WORK <= resolution <= LARGEST_WORK:
+        raise PARAM_RANGE(
+            "The working resolution can't be taken",
+            found=str(resolution),
+            allowed=f"{SMALLEST_WORK} to {LARGEST_WORK}",
+            todo="Change resolution",
+        )
+    network = None
+    if annotator.weights:
+        if networks is None:
+            raise MODEL_MISSING(f"{annotator.label} needs its weights", todo="Run it through the engine")
+        network = networks(annotator)
+    if annotator.source != "picture":
+        return annotator.run(source, network, **checked)
+    height, width = source.shape[:2]
+    annotation = annotator.run(_working_picture(annotator, source, resolution), network, **checked)
+    return replace(annotation, map=_resized(annotation.map, width, height, annotator.resample))
+
+
+def _working_picture(annotator: Annotator, picture: Pixels, resolution: int) -> Pixels:
+    """The picture with its short side at `resolution`, capped in pixels."""
+    if not annotator.rescales:
+        return picture
+    height, width = picture.shape[:2]
+    scale = resolution / min(height, width)
+    scale = min(scale, (MOST_WORK_PIXELS / (height * width)) ** 0.5)
+    return _resized(picture, max(1, round(width * scale)), max(1, round(height * scale)), "smooth")
+
+
+def _resized(picture: Pixels, width: int, height: int, resample: str) -> Pixels:
+    """RGB uint8 (H, W, 3) at another size; the same array where the size is right already."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    shrinks = height * width < picture.shape[0] * picture.shape[1]
+    smooth = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    method = cv2.INTER_NEAREST if resample == "nearest" else smooth
+    return cv2.resize(picture, (width, height), interpolation=method)  # type: ignore[return-value]

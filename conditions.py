@@ -1,0 +1,225 @@
+"""The table of conditions: one frozen entry is one tab of the page.
+
+The tab, its endpoint, the command line's listing and `docs/conditions.md` are made from the entry.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from annotators import ANNOTATORS
+from annotators.base import Annotator
+from errors import MODEL_MISSING, PARAM_CHOICE
+from models.catalogue import FAMILIES, Control
+
+MapResize: TypeAlias = Literal["nearest", "area"]
+Polarity: TypeAlias = Literal["white_on_black", "near_is_white", "colour"]
+Need: TypeAlias = Literal["none", "canvas", "mask", "pose_editor"]
+Agreement: TypeAlias = Literal[
+    "edge_f1", "depth_correlation", "normal_angle", "miou", "pck", "qr_decodes", "colour", "none"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One kind of structure that a picture can be made to keep.
+
+    `annotators` are names, the default first. `controls` names the control for each family that has one.
+    `resize` is the rule for a map that the user brings, `polarity` what its values mean, `needs` the tool
+    that its tab carries beside the upload, `agreement` how well a result kept the structure is measured.
+    """
+
+    name: str
+    title: str
+    help: str
+    annotators: tuple[str, ...]
+    controls: Mapping[str, str]
+    polarity: Polarity
+    agreement: Agreement
+    resize: MapResize = "area"
+    needs: Need = "none"
+
+    @property
+    def available_annotators(self) -> tuple[Annotator, ...]:
+        """The annotators to choose from, the default first."""
+        return tuple(ANNOTATORS[name] for name in self.annotators)
+
+    def control(self, family: str) -> Control:
+        """The control that serves this condition in a family, or a refusal in words."""
+        title = FAMILIES[family].title
+        name = self.controls.get(family)
+        control = FAMILIES[family].control(name) if name else None
+        if control is None:
+            raise MODEL_MISSING(
+                f"{title} has no control for {self.title}",
+                allowed=", ".join(FAMILIES[other].title for other in self.controls),
+                todo="Choose another model family or another tab",
+            )
+        return control
+
+
+def _controls(sd15: str, *, pocket: str | None = None) -> Mapping[str, str]:
+    """The control's name for each family that has one, the built-in family first."""
+    names = {"pocket": pocket, "sd15": sd15}
+    return MappingProxyType({family: name for family, name in names.items() if name})
+
+
+CONDITIONS: dict[str, Condition] = {
+    condition.name: condition
+    for condition in (
+        Condition(
+            name="canny",
+            controls=_controls("canny", pocket="lines"),
+            title="Canny",
+            help="Keeps every crisp edge: the most faithful to outlines and small details.",
+            annotators=("canny", "none"),
+            polarity="white_on_black",
+            agreement="edge_f1",
+        ),
+        Condition(
+            name="softedge",
+            controls=_controls("softedge", pocket="lines"),
+            title="Soft edges",
+            help="Keeps soft outlines and shading edges, and leaves the fine texture free.",
+            annotators=("none",),
+            polarity="white_on_black",
+            agreement="edge_f1",
+        ),
+        Condition(
+            name="mlsd",
+            controls=_controls("mlsd", pocket="lines"),
+            title="Straight lines",
+            help="Keeps only straight lines: rooms, buildings, furniture.",
+            annotators=("none",),
+            polarity="white_on_black",
+            agreement="edge_f1",
+        ),
+        Condition(
+            name="scribble",
+            controls=_controls("scribble", pocket="lines"),
+            title="Scribble",
+            help="Follows rough strokes: a quick sketch is enough.",
+            annotators=("none",),
+            polarity="white_on_black",
+            agreement="edge_f1",
+            needs="canvas",
+        ),
+        Condition(
+            name="lineart",
+            controls=_controls("lineart", pocket="lines"),
+            title="Line art",
+            help="Keeps clean drawn lines, as a draughtsman would ink them.",
+            annotators=("none",),
+            polarity="white_on_black",
+            agreement="edge_f1",
+        ),
+        Condition(
+            name="lineart_anime",
+            controls=_controls("lineart_anime"),
+            title="Anime line art",
+            help="Keeps the lines of anime drawings; best with an anime base.",
+            annotators=("none",),
+            polarity="white_on_black",
+            agreement="edge_f1",
+        ),
+        Condition(
+            name="openpose",
+            controls=_controls("openpose", pocket="openpose"),
+            title="Pose",
+            help="Keeps how people stand and move, and leaves everything else free.",
+            annotators=("none",),
+            polarity="colour",
+            agreement="pck",
+            resize="nearest",
+            needs="pose_editor",
+        ),
+        Condition(
+            name="depth",
+            controls=_controls("depth", pocket="depth"),
+            title="Depth",
+            help="Keeps what is near and what is far: near is white, far is black.",
+            annotators=("none",),
+            polarity="near_is_white",
+            agreement="depth_correlation",
+        ),
+        Condition(
+            name="normal",
+            controls=_controls("normal", pocket="normal"),
+            title="Normals",
+            help="Keeps how surfaces face: relief and lighting follow the original.",
+            annotators=("none",),
+            polarity="colour",
+            agreement="normal_angle",
+        ),
+        Condition(
+            name="seg",
+            controls=_controls("seg", pocket="seg"),
+            title="Segmentation",
+            help="Keeps which thing is where: each colour of the map is a kind of thing.",
+            annotators=("none",),
+            polarity="colour",
+            agreement="miou",
+            resize="nearest",
+        ),
+        Condition(
+            name="shuffle",
+            controls=_controls("shuffle"),
+            title="Shuffle",
+            help="Keeps the colours and the mood of a picture, not its composition.",
+            annotators=("none",),
+            polarity="colour",
+            agreement="none",
+        ),
+        Condition(
+            name="ip2p",
+            controls=_controls("ip2p"),
+            title="Instruct",
+            help="Changes a picture by an instruction, such as “make it snow”.",
+            annotators=("none",),
+            polarity="colour",
+            agreement="none",
+        ),
+        Condition(
+            name="inpaint",
+            controls=_controls("inpaint", pocket="inpaint"),
+            title="Inpaint",
+            help="Repaints the part that you mask, and keeps the rest.",
+            annotators=("none",),
+            polarity="colour",
+            agreement="colour",
+            needs="mask",
+        ),
+        Condition(
+            name="tile",
+            controls=_controls("tile", pocket="tile"),
+            title="Tile",
+            help="Keeps the whole picture and paints new detail into it.",
+            annotators=("none",),
+            polarity="colour",
+            agreement="colour",
+        ),
+        Condition(
+            name="qr",
+            controls=_controls("qr"),
+            title="QR code",
+            help="Hides a code that phones can read in a picture.",
+            annotators=("none",),
+            polarity="white_on_black",
+            agreement="qr_decodes",
+            resize="nearest",
+        ),
+    )
+}
+
+
+def find(name: str) -> Condition:
+    """The condition of that name, or a refusal that lists the names."""
+    if name not in CONDITIONS:
+        raise PARAM_CHOICE(
+            "There is no such condition",
+            found=repr(name),
+            allowed="one of " + ", ".join(CONDITIONS),
+            todo="Change the condition",
+        )
+    return CONDITIONS[name]

@@ -1,0 +1,201 @@
+"""What can go wrong, each with a code, and the one table that turns foreign errors into ours.
+
+    ArmatureError
+    ├── InputError      a picture, a value, a prompt or a data set that can't be taken
+    ├── ModelError      a model file that is missing, broken, or made for something else
+    ├── HubError        a download that didn't arrive
+    ├── StorageError    a disk that is full or read-only
+    ├── DeviceError     a processor that is missing, busy, out of memory, or failed
+    ├── JobError        a job that was cancelled, interrupted, refused for now, or too slow
+    ├── AccessError     somebody who may not do that
+    └── InternalError   a mistake of ours
+
+A code is one frozen entry, and raising it builds the right class::
+
+    raise IMG_EMPTY("The file holds no picture", found="0 bytes", todo="Choose another file")
+
+Codes arrive with the part that raises them: there is none here that nothing raises.
+"""
+
+import errno
+import uuid
+from dataclasses import dataclass
+
+
+class ArmatureError(Exception):
+    """A refusal in words: what happened, the value found, what is allowed, what to do."""
+
+    def __init__(
+        self, code: "Code", what: str, *, found: str = "", allowed: str = "", todo: str = ""
+    ) -> None:
+        self.code = code
+        self.what = what.rstrip(".")
+        self.found = found
+        self.allowed = allowed
+        self.todo = todo.rstrip(".")
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The whole refusal as sentences that may be shown to anybody: no paths, no traces."""
+        facts = [("found", self.found), ("allowed", self.allowed)]
+        details = "; ".join(f"{label}: {value}" for label, value in facts if value)
+        first = f"{self.what} ({details})." if details else f"{self.what}."
+        return f"{first} {self.todo}." if self.todo else first
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
+
+class InputError(ArmatureError):
+    """A picture, a value, a prompt or a data set that can't be taken."""
+
+
+class ModelError(ArmatureError):
+    """A model file that is missing, broken, or made for something else."""
+
+
+class HubError(ArmatureError):
+    """A download that didn't arrive."""
+
+
+class StorageError(ArmatureError):
+    """A disk that is full or read-only."""
+
+
+class DeviceError(ArmatureError):
+    """A processor that is missing, busy, out of memory, or failed."""
+
+
+class JobError(ArmatureError):
+    """A job that was cancelled, interrupted, refused for now, or too slow."""
+
+
+class AccessError(ArmatureError):
+    """Somebody who may not do that."""
+
+
+class InternalError(ArmatureError):
+    """A mistake of ours; the details are in the log under its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One kind of refusal: its name, its class, its HTTP status, and whether a retry can help."""
+
+    name: str
+    kind: type[ArmatureError]
+    status: int
+    retry: bool = False
+
+    def __call__(
+        self, what: str, *, found: str = "", allowed: str = "", todo: str = ""
+    ) -> ArmatureError:
+        return self.kind(self, what, found=found, allowed=allowed, todo=todo)
+
+
+IMG_EMPTY = Code("IMG_EMPTY", InputError, 422)
+IMG_FORMAT = Code("IMG_FORMAT", InputError, 422)
+IMG_CORRUPT = Code("IMG_CORRUPT", InputError, 422)
+IMG_TRUNCATED = Code("IMG_TRUNCATED", InputError, 422)
+IMG_TOO_MANY_PIXELS = Code("IMG_TOO_MANY_PIXELS", InputError, 422)
+IMG_TOO_SMALL = Code("IMG_TOO_SMALL", InputError, 422)
+IMG_ASPECT = Code("IMG_ASPECT", InputError, 422)
+FILE_TOO_LARGE = Code("FILE_TOO_LARGE", InputError, 413)
+INPUT_SOURCE = Code("INPUT_SOURCE", InputError, 422)
+INPUT_GONE = Code("INPUT_GONE", InputError, 422)
+PARAM_TYPE = Code("PARAM_TYPE", InputError, 422)
+PARAM_RANGE = Code("PARAM_RANGE", InputError, 422)
+PARAM_CHOICE = Code("PARAM_CHOICE", InputError, 422)
+PROMPT_TOO_LONG = Code("PROMPT_TOO_LONG", InputError, 422)
+BUDGET = Code("BUDGET", InputError, 422)
+MODEL_MISSING = Code("MODEL_MISSING", ModelError, 422)
+MODEL_CORRUPT = Code("MODEL_CORRUPT", ModelError, 422)
+MODEL_TOO_LARGE = Code("MODEL_TOO_LARGE", ModelError, 422)
+HUB_UNREACHABLE = Code("HUB_UNREACHABLE", HubError, 503, retry=True)
+DISK_FULL = Code("DISK_FULL", StorageError, 507)
+DIR_READONLY = Code("DIR_READONLY", StorageError, 507)
+NO_GPU = Code("NO_GPU", DeviceError, 503)
+GPU_OOM = Code("GPU_OOM", DeviceError, 503, retry=True)
+PORT_BUSY = Code("PORT_BUSY", AccessError, 503)
+NOT_ALLOWED = Code("NOT_ALLOWED", AccessError, 403)
+CANCELLED = Code("CANCELLED", JobError, 499)
+QUEUE_FULL = Code("QUEUE_FULL", JobError, 429, retry=True)
+NUMERIC = Code("NUMERIC", DeviceError, 500)
+INTERNAL = Code("INTERNAL", InternalError, 500)
+
+CODES: dict[str, Code] = {
+    code.name: code for code in tuple(globals().values()) if isinstance(code, Code)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """How an error of another library is recognised (by qualified name or errno) and renamed."""
+
+    names: frozenset[str]
+    errnos: frozenset[int]
+    code: Code
+    what: str
+    todo: str
+
+    def matches(self, error: BaseException) -> bool:
+        """Names are compared along the whole class tree, so that no library is imported here."""
+        if isinstance(error, OSError) and error.errno in self.errnos:
+            return True
+        ancestry = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+        return not self.names.isdisjoint(ancestry)
+
+
+def _foreign(
+    code: Code, what: str, todo: str, *, names: tuple[str, ...] = (), errnos: tuple[int, ...] = ()
+) -> Foreign:
+    return Foreign(frozenset(names), frozenset(errnos), code, what, todo)
+
+
+FOREIGN: tuple[Foreign, ...] = (
+    _foreign(
+        GPU_OOM,
+        "The device ran out of memory",
+        "Choose a smaller size or fewer pictures at once",
+        names=("torch.OutOfMemoryError", "torch.cuda.OutOfMemoryError", "builtins.MemoryError"),
+    ),
+    _foreign(
+        DISK_FULL,
+        "There is no space left on the disk",
+        "Free some space and try again",
+        errnos=(errno.ENOSPC, errno.EDQUOT),
+    ),
+    _foreign(
+        DIR_READONLY,
+        "A folder can't be written to",
+        "Give the program write access, or name other folders with --weights and --outputs",
+        errnos=(errno.EROFS, errno.EACCES, errno.EPERM),
+    ),
+    _foreign(
+        MODEL_CORRUPT,
+        "A model file can't be read",
+        "Fetch the file again",
+        names=("safetensors.SafetensorError", "safetensors_rust.SafetensorError"),
+    ),
+    _foreign(
+        HUB_UNREACHABLE,
+        "The model hub can't be reached",
+        "Check the connection, or place the files by hand as docs/models.md says",
+        names=("huggingface_hub.errors.OfflineModeIsEnabled", "httpx.TransportError"),
+    ),
+)
+
+
+def ours(error: BaseException) -> ArmatureError:
+    """The error as one of ours: itself, its row in FOREIGN, or INTERNAL with an id for the log."""
+    if isinstance(error, ArmatureError):
+        return error
+    for row in FOREIGN:
+        if row.matches(error):
+            return row.code(row.what, todo=row.todo)
+    return INTERNAL(
+        "Something failed inside the program",
+        found=f"id {uuid.uuid4().hex[:8]}",
+        todo="Try again; if it stays, report the id with the log",
+    )

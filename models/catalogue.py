@@ -1,0 +1,106 @@
+"""What exists: the model families and their controls, as frozen entries. Recipes, never live models.
+
+Nothing here imports torch or touches the disk. Revisions and hashes can't be looked up offline; the store
+records them at the first fetch and holds to them afterwards.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """One file or folder on the Hub, and the licence under which it comes."""
+
+    repo: str
+    file: str = ""
+    subfolder: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One ControlNet of a family; `name` is its folder under `weights/<family>/controls/`."""
+
+    name: str
+    weight: Weight | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A base with the controls of its architecture.
+
+    `side` is the native short side in pixels; sizes are multiples of `multiple` from `smallest` to `largest`.
+    `base` is None for a family that ships with the program or is put in place by hand.
+    """
+
+    name: str
+    title: str
+    help: str
+    side: int
+    multiple: int
+    smallest: int
+    largest: int
+    base: Weight | None
+    controls: tuple[Control, ...]
+
+    def control(self, name: str) -> Control | None:
+        """The control of that name, or None."""
+        return next((control for control in self.controls if control.name == name), None)
+
+
+RAIL = "CreativeML OpenRAIL-M"
+
+
+def _v11(name: str, hub_name: str) -> Control:
+    return Control(name=name, weight=Weight(repo=f"lllyasviel/{hub_name}", licence=RAIL))
+
+
+POCKET = Family(
+    name="pocket",
+    title="Pocket",
+    help="Small and built in: works at once, everywhere, on drawn scenes.",
+    side=256,
+    multiple=64,
+    smallest=128,
+    largest=512,
+    base=None,
+    controls=tuple(
+        Control(name=name)
+        for name in ("lines", "openpose", "depth", "normal", "seg", "inpaint", "tile")
+    ),
+)
+
+SD15 = Family(
+    name="sd15",
+    title="Stable Diffusion 1.5",
+    help="The full model with the ControlNet 1.1 controls, from the Hub.",
+    side=512,
+    multiple=8,
+    smallest=256,
+    largest=2048,
+    base=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL),
+    controls=(
+        _v11("canny", "control_v11p_sd15_canny"),
+        _v11("softedge", "control_v11p_sd15_softedge"),
+        _v11("mlsd", "control_v11p_sd15_mlsd"),
+        _v11("scribble", "control_v11p_sd15_scribble"),
+        _v11("lineart", "control_v11p_sd15_lineart"),
+        _v11("lineart_anime", "control_v11p_sd15s2_lineart_anime"),
+        _v11("openpose", "control_v11p_sd15_openpose"),
+        _v11("depth", "control_v11f1p_sd15_depth"),
+        _v11("normal", "control_v11p_sd15_normalbae"),
+        _v11("seg", "control_v11p_sd15_seg"),
+        _v11("shuffle", "control_v11e_sd15_shuffle"),
+        _v11("ip2p", "control_v11e_sd15_ip2p"),
+        _v11("inpaint", "control_v11p_sd15_inpaint"),
+        _v11("tile", "control_v11f1e_sd15_tile"),
+        Control(
+            name="qr",
+            weight=Weight(
+                repo="monster-labs/control_v1p_sd15_qrcode_monster", subfolder="v2", licence=RAIL
+            ),
+        ),
+    ),
+)
+
+FAMILIES: dict[str, Family] = {family.name: family for family in (POCKET, SD15)}

@@ -1,0 +1,44 @@
+"""Pictures by the SHA-256 of their pixels: what a request refers to, kept as PNG files."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from PIL import Image
+
+import gate
+from annotators.base import Pixels
+from errors import INPUT_GONE, PARAM_TYPE
+
+
+class PictureStore:
+    """A folder of PNG files named by the hash of what they show. Equal pictures are one file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, pixels: Pixels) -> str:
+        """The hash of an RGB uint8 (H, W, 3) picture, which is on disk from now on."""
+        height, width = pixels.shape[:2]
+        digest = hashlib.sha256(f"{width}x{height}:".encode() + pixels.tobytes()).hexdigest()
+        path = self.path(digest)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_name(f"{digest}.tmp-{secrets.token_hex(4)}")
+            Image.fromarray(pixels).save(aside, format="PNG", compress_level=1)
+            os.replace(aside, path)
+        return digest
+
+    def get(self, digest: str) -> Pixels:
+        """The RGB uint8 (H, W, 3) picture of that hash."""
+        path = self.path(digest)
+        if not path.is_file():
+            raise INPUT_GONE("A picture of this request is not here any more", todo="Bring the picture again")
+        return gate.open_picture(path, gate.OWN_FILES).pixels
+
+    def path(self, digest: str) -> Path:
+        """Where the picture of that hash is, or would be."""
+        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+            raise PARAM_TYPE("A picture is named by its SHA-256", found=repr(digest)[:40])
+        return self._folder / digest[:2] / f"{digest}.png"

@@ -1,0 +1,1 @@
+"""Training of ControlNets and of the pocket family; arrives with its own part."""
