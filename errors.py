@@ -19,7 +19,9 @@ Codes arrive with the part that raises them: there is none here that nothing rai
 
 import errno
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 
 class ArmatureError(Exception):
@@ -45,6 +47,11 @@ class ArmatureError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"
+
+    def __reduce__(self) -> tuple[Callable[..., "ArmatureError"], tuple["Code", str]]:
+        # It crosses from the worker's process to ours, and an exception travels by its `args` otherwise.
+        again = partial(type(self), found=self.found, allowed=self.allowed, todo=self.todo)
+        return again, (self.code, self.what)
 
 
 class InputError(ArmatureError):
@@ -88,9 +95,7 @@ class Code:
     status: int
     retry: bool = False
 
-    def __call__(
-        self, what: str, *, found: str = "", allowed: str = "", todo: str = ""
-    ) -> ArmatureError:
+    def __call__(self, what: str, *, found: str = "", allowed: str = "", todo: str = "") -> ArmatureError:
         return self.kind(self, what, found=found, allowed=allowed, todo=todo)
 
 
@@ -121,12 +126,11 @@ PORT_BUSY = Code("PORT_BUSY", AccessError, 503)
 NOT_ALLOWED = Code("NOT_ALLOWED", AccessError, 403)
 CANCELLED = Code("CANCELLED", JobError, 499)
 QUEUE_FULL = Code("QUEUE_FULL", JobError, 429, retry=True)
+TIMEOUT = Code("TIMEOUT", JobError, 504)
 NUMERIC = Code("NUMERIC", DeviceError, 500)
 INTERNAL = Code("INTERNAL", InternalError, 500)
 
-CODES: dict[str, Code] = {
-    code.name: code for code in tuple(globals().values()) if isinstance(code, Code)
-}
+CODES: dict[str, Code] = {code.name: code for code in tuple(globals().values()) if isinstance(code, Code)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +180,18 @@ FOREIGN: tuple[Foreign, ...] = (
         MODEL_CORRUPT,
         "A model file can't be read",
         "Fetch the file again",
-        names=("safetensors.SafetensorError", "safetensors_rust.SafetensorError"),
+        names=("safetensors._safetensors_rust.SafetensorError", "safetensors_rust.SafetensorError"),
     ),
     _foreign(
         HUB_UNREACHABLE,
         "The model hub can't be reached",
         "Check the connection, or place the files by hand as docs/models.md says",
-        names=("huggingface_hub.errors.OfflineModeIsEnabled", "httpx.TransportError"),
+        names=(
+            "huggingface_hub.errors.OfflineModeIsEnabled",
+            "huggingface_hub.errors.LocalEntryNotFoundError",
+            "httpx.TransportError",
+            "httpx2.TransportError",  # the hub's own since 2.x
+        ),
     ),
 )
 

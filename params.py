@@ -33,8 +33,9 @@ JSON_TYPES: dict[Kind, str] = {
 class Param:
     """One declared control.
 
-    `minimum`, `maximum` and `step` belong to numbers, `choices` to a choice (`options_open` lets a
-    choice take other text too), `length` to text: the most characters.
+    `minimum`, `maximum` and `step` belong to numbers. `choices` are what a choice may be, and what a text
+    suggests; `labels` are their names on the screen, in the same order. `length` is the most characters of
+    a text.
     """
 
     name: str
@@ -46,11 +47,14 @@ class Param:
     maximum: float | None = None
     step: float | None = None
     choices: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     length: int | None = None
     lines: int = 1
 
     def __post_init__(self) -> None:
         assert self.name.isidentifier(), f"{self.name!r} is not an identifier"
+        bounded = self.minimum is not None and self.maximum is not None
+        assert bounded or self.kind not in ("integer", "number"), f"{self.name}: a number has bounds"
         assert self.check(self.default) == self.default, f"{self.name}: default out of bounds"
 
     @property
@@ -59,7 +63,7 @@ class Param:
         match self.kind:
             case "integer" | "number":
                 noun = "a whole number" if self.kind == "integer" else "a number"
-                return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+                return f"{noun} from {self.minimum:.10g} to {self.maximum:.10g}"
             case "switch":
                 return "true or false"
             case "choice":
@@ -84,7 +88,7 @@ class Param:
                 if not isinstance(value, str):
                     raise self._refusal(PARAM_TYPE, value)
                 if self.length is not None and len(value) > self.length:
-                    raise self._refusal(PARAM_RANGE, f"{len(value)} characters")
+                    raise self._refusal(PARAM_RANGE, value)
                 return value
 
     def _check_number(self, value: object) -> int | float:
@@ -127,7 +131,8 @@ class Param:
             "minimum": self.minimum,
             "maximum": self.maximum,
             "multipleOf": self.step if self.kind == "integer" else None,
-            "enum": list(self.choices) or None,
+            "enum": list(self.choices) if self.kind == "choice" else None,
+            "examples": list(self.choices) if self.kind == "text" and self.choices else None,
             "maxLength": self.length,
         }
         return entry | {key: bound for key, bound in bounds.items() if bound is not None}
@@ -142,8 +147,13 @@ class Param:
 
 
 def _brief(value: object) -> str:
-    """The value as at most 60 characters; a number of thousands of digits is not written out."""
-    if isinstance(value, int) and abs(value) >= 10**40:
-        return "a number of more than 40 digits"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    """What was given, in at most 60 characters; what could be huge or deep is not written out."""
+    match value:
+        case str():
+            return repr(value) if len(value) <= 50 else f"{len(value)} characters, {value[:20]!r}..."
+        case int() if abs(value) >= 10**40:
+            return "a number of more than 40 digits"
+        case None | bool() | int() | float():
+            return repr(value)
+        case _:
+            return f"a value of type {type(value).__name__}"

@@ -1,8 +1,121 @@
-"""Frozen settings from flags and the environment; the only reader and writer of `os.environ`."""
+"""Frozen settings from flags and the environment; the only module that touches `os.environ`."""
 
 import argparse
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
+from errors import PARAM_CHOICE
 from gate import Profile
+from models.catalogue import FAMILIES
+
+ROOT = Path(__file__).resolve().parent
+PROFILES: tuple[Profile, ...] = get_args(Profile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that can be set from outside. `model` "auto" takes the first family that is there."""
+
+    weights: Path = ROOT / "weights"
+    outputs: Path = ROOT / "outputs"
+    cache: Path = ROOT / ".cache"
+    model: str = "auto"
+    device: str = "auto"
+    profile: Profile = "local"
+    host: str = "127.0.0.1"
+    port: int = 7860
+    share: bool = False
+    share_open: bool = False
+    space: bool = False
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The settings that ARMATURE_* and SPACE_ID name; a Space listens everywhere, with the public limits."""
+    defaults = Settings()
+    space = bool(environment.get("SPACE_ID"))
+    profile = environment.get("ARMATURE_PROFILE") or ("public" if space else defaults.profile)
+    if profile not in PROFILES:
+        raise PARAM_CHOICE(
+            "ARMATURE_PROFILE can't be taken",
+            found=repr(profile),
+            allowed="one of " + ", ".join(PROFILES),
+            todo="Change the variable",
+        )
+    return Settings(
+        weights=Path(environment.get("ARMATURE_WEIGHTS") or defaults.weights),
+        outputs=Path(environment.get("ARMATURE_OUTPUTS") or defaults.outputs),
+        model=environment.get("ARMATURE_MODEL") or defaults.model,
+        device=environment.get("ARMATURE_DEVICE") or defaults.device,
+        profile=profile,
+        host="0.0.0.0" if space else defaults.host,
+        space=space,
+    )
+
+
+def from_process() -> Settings:
+    """The settings of this process's environment."""
+    return from_environment(os.environ)
+
+
+def from_command_line(arguments: Sequence[str]) -> Settings:
+    """The settings of `app.py`: flags over the environment over the defaults."""
+    base = from_process()
+    parser = argparse.ArgumentParser(prog="app.py", description="Armature, a ControlNet studio.")
+    add_shared_flags(parser, base)
+    parser.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the results")
+    parser.add_argument("--profile", choices=PROFILES, default=base.profile, help="what users may do")
+    parser.add_argument("--host", default=base.host, help="the address to listen on (%(default)s)")
+    parser.add_argument("--port", type=_port, default=base.port, help="the port (%(default)s)")
+    parser.add_argument("--share", action="store_true", help="also make a public link, with a password")
+    parser.add_argument("--share-open", action="store_true", help="the public link asks for no password")
+    given = parser.parse_args(arguments)
+    share = given.share or given.share_open
+    return Settings(
+        weights=given.weights,
+        outputs=given.outputs,
+        model=given.model,
+        device=given.device,
+        profile="public" if share else given.profile,
+        host=given.host,
+        port=given.port,
+        share=share,
+        share_open=given.share_open,
+        space=base.space,
+    )
+
+
+def add_shared_flags(parser: argparse.ArgumentParser, base: Settings) -> None:
+    """The flags that app and cli have in common."""
+    parser.add_argument("--weights", type=Path, default=base.weights, help="folder of the models")
+    parser.add_argument("--model", default=base.model, help=f"auto, {', '.join(FAMILIES)} (%(default)s)")
+    parser.add_argument("--device", default=base.device, help="auto, cpu, cuda, cuda:1, mps (%(default)s)")
+
+
+def prepare_process(cache: Path) -> None:
+    """Set what other libraries read from the environment at import: quiet, offline, inside our folders.
+
+    It must run before gradio or torch is imported. What the user has set already stays.
+    """
+    wanted = {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_TEMP_DIR": str(cache / "gradio"),
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+        "HF_HOME": str(cache / "huggingface"),
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
+        # OpenMP's waiting threads spin, and beside any other busy process that costs fifty times the time.
+        "GOMP_SPINCOUNT": "0",
+    }
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return port

@@ -22,7 +22,7 @@ def run(picture: Pixels, network: Network, *, low_threshold: int, high_threshold
     edges = cv2.Canny(np.ascontiguousarray(picture), low_threshold, high_threshold)
     if not edges.any():
         notices.append("No edges were found: lower the thresholds, or choose a picture with more contrast.")
-    return Annotation(map=cv2.cvtColor(edges, cv2.COLOR_GRAY2RGB), notices=tuple(notices))
+    return Annotation(map=np.repeat(edges[:, :, None].astype(np.uint8), 3, axis=2), notices=tuple(notices))
 
 
 def _threshold(name: str, label: str, default: int, help: str) -> Param:

@@ -65,8 +65,7 @@ POCKET = Family(
     largest=512,
     base=None,
     controls=tuple(
-        Control(name=name)
-        for name in ("lines", "openpose", "depth", "normal", "seg", "inpaint", "tile")
+        Control(name=name) for name in ("lines", "openpose", "depth", "normal", "seg", "inpaint", "tile")
     ),
 )
 
@@ -96,9 +95,7 @@ SD15 = Family(
         _v11("tile", "control_v11f1e_sd15_tile"),
         Control(
             name="qr",
-            weight=Weight(
-                repo="monster-labs/control_v1p_sd15_qrcode_monster", subfolder="v2", licence=RAIL
-            ),
+            weight=Weight(repo="monster-labs/control_v1p_sd15_qrcode_monster", subfolder="v2", licence=RAIL),
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """The engine: submit, follow, cancel, over jobs of several kinds. Its home here is a thread of this process.
 
-The handlers of the kinds are registered by app and cli. A handler is a generator: it yields `Progress` and ends
-with its outcome, so that cancelling is closing it at its next yield.
+The handlers of the kinds are registered by app and cli. A handler is a generator: it yields `Progress` and
+ends with its outcome, so that cancelling is closing it at its next yield.
 """
 
 import logging
@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 from errors import CANCELLED, ArmatureError, ours
 from pipelines.jobs import Job, JobBook
 from pipelines.request import Progress
+
+__all__ = ["Engine", "EngineState", "Handler", "Job", "ThreadEngine"]
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +53,10 @@ class ThreadEngine:
     """The engine in a thread of this process: one job at a time, so the device is never shared.
 
     `prepare(report)` runs first, on the same thread: it imports what is heavy, loads what is wanted at once,
-    reports its states, and answers the handlers by kind. Its failure becomes the state, and every job's error.
+    reports its states, and answers the handlers by kind. Its failure is the state, and every job's error.
     """
 
-    def __init__(
-        self, prepare: Callable[[Callable[[EngineState], None]], Mapping[str, Handler]]
-    ) -> None:
+    def __init__(self, prepare: Callable[[Callable[[EngineState], None]], Mapping[str, Handler]]) -> None:
         self._prepare = prepare
         self._book = JobBook()
         self._state = EngineState()

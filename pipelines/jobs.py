@@ -22,8 +22,8 @@ KEPT_JOBS = 500
 class Job:
     """One job as it stands now; every change makes a new one.
 
-    `place` is the number of jobs ahead of it, `step` of `total` steps are done, `preview` is RGB uint8 (h, w, 3).
-    `outcome` is what its handler answered last. Times are monotonic seconds, 0 where it is not there yet.
+    `place` is the number of jobs ahead of it, `step` of `total` steps are done, `preview` is RGB uint8
+    (h, w, 3). `outcome` is what its handler answered last. Times are monotonic seconds, 0 where it is not there yet.
     """
 
     id: str

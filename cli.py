@@ -1,0 +1,256 @@
+"""Armature without a browser: `cli.py conditions | annotate | generate`, each with `--json`.
+
+Exit codes: 0 done, 1 refused or failed with a coded message, 2 bad usage.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import annotators
+import gate
+import settings
+from annotators import ANNOTATORS
+from conditions import CONDITIONS, Condition
+from errors import INTERNAL, PARAM_TYPE, ArmatureError, ours
+from gate import LIMITS
+from models.store import Store
+from params import Param
+from pipelines import home
+from pipelines.engine import Engine, Job
+from pipelines.pictures import PictureStore
+from pipelines.request import Saved
+from pipelines.request.controls import (
+    NEGATIVE_PROMPT,
+    PROMPT,
+    RUN_PARAMS,
+    UNIT_PARAMS,
+)
+from pipelines.request.intake import Desk
+from pipelines.results import write_png
+
+log = logging.getLogger("armature")
+OPTIONS: tuple[Param, ...] = (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS)
+FLAGS = {NEGATIVE_PROMPT.name: "negative"}  # where the flag is shorter than the control's name
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command."""
+    given = _parser().parse_args(arguments)
+    try:
+        command: Callable[[argparse.Namespace], Any] = given.command
+        command(given)
+    except KeyboardInterrupt:
+        return 1
+    except Exception as error:
+        known = ours(error)
+        if known.code is INTERNAL:
+            log.error("%s", known, exc_info=error)
+        if given.json:
+            _print_json({"error": {"code": known.code.name, "message": known.message}})
+        print(known, file=sys.stderr)
+        return 1
+    return 0
+
+
+def list_conditions(given: argparse.Namespace) -> None:
+    """Name, title, annotators with their settings, and controls of every condition."""
+    entries = [_condition_entry(condition) for condition in CONDITIONS.values()]
+    if given.json:
+        _print_json(entries)
+        return
+    for entry in entries:
+        methods = ", ".join(method["name"] for method in entry["annotators"])
+        print(f"{entry['name']:14} {entry['title']:16} {methods:14} {entry['help']}")
+
+
+def annotate(given: argparse.Namespace) -> None:
+    """The map of one picture."""
+    method = annotators.find(given.name)
+    picture = gate.open_picture(given.source, LIMITS["local"])
+    values = _set_values(method.params, given.set)
+    found = annotators.annotate(method.name, picture.pixels, resolution=given.resolution, **values)
+    given.target.parent.mkdir(parents=True, exist_ok=True)
+    write_png(given.target, found.map, {})
+    notices = [*picture.notices, *found.notices]
+    if given.json:
+        _print_json({"map": str(given.target), "data": found.data, "notices": notices})
+        return
+    _tell(notices)
+    print(given.target)
+
+
+def generate(given: argparse.Namespace) -> None:
+    """Pictures that keep the structure of one."""
+    settings.prepare_process(settings.from_process().cache)
+    store = Store(given.weights)
+    family = home.default_family(given.model, store)
+    pictures = PictureStore(given.out / "pictures")
+    desk = Desk(pictures, LIMITS["local"])
+    condition = CONDITIONS[given.condition]
+    method = annotators.find(given.annotator or condition.annotators[0])
+    values = {param.name: getattr(given, param.name) for param in OPTIONS}
+    draft = desk.draft(
+        condition.name,
+        desk.picture(given.image),
+        annotator=method.name,
+        values=_set_values(method.params, given.set),
+        family=family,
+        size=values["size"],
+    )
+    store.require(family, condition.control(family).name)
+    request = desk.request(draft, family=family, values=values)
+    engine = home.in_process(store, lambda: given.out, pictures, given.device, family)
+    engine.start()
+    saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
+    if given.json:
+        _print_json(_saved_entry(saved))
+        return
+    _tell([*draft.notices, *saved.notices])
+    for image in saved.images:
+        print(image.path)
+
+
+def _followed(engine: Engine, job_id: str, *, quiet: bool) -> Saved:
+    """The outcome of a job; meanwhile its steps on a terminal."""
+    shows = not quiet and sys.stderr.isatty()
+    for job in engine.follow(job_id):
+        if shows:
+            print(f"\r\033[K{_line(job)}", end="", file=sys.stderr, flush=True)
+    if shows:
+        print("\r\033[K", end="", file=sys.stderr)
+    if job.error is not None:
+        raise job.error
+    saved: Saved = job.outcome
+    return saved
+
+
+def _line(job: Job) -> str:
+    left = "" if job.seconds_left is None else f", {job.seconds_left:.0f} s left"
+    return f"{job.state} {job.step}/{job.total}{left}"
+
+
+def _condition_entry(condition: Condition) -> dict[str, Any]:
+    return {
+        "name": condition.name,
+        "title": condition.title,
+        "help": condition.help,
+        "annotators": [
+            {
+                "name": method.name,
+                "label": method.label,
+                "params": {param.name: param.schema() for param in method.params},
+            }
+            for method in condition.available_annotators
+        ],
+        "controls": {
+            family: {
+                "name": name,
+                "repo": (control.weight.repo if control.weight else None),
+            }
+            for family, name in condition.controls.items()
+            if (control := condition.control(family))
+        },
+    }
+
+
+def _saved_entry(saved: Saved) -> dict[str, Any]:
+    return {
+        "images": [
+            {"path": str(image.path), "seed": image.seed, "agreement": None} for image in saved.images
+        ],
+        "maps": [{"condition": condition, "path": str(path)} for condition, path in saved.maps],
+        "seconds": round(saved.seconds, 3),
+        "notices": list(saved.notices),
+    }
+
+
+def _set_values(params: tuple[Param, ...], settings_given: Sequence[str]) -> Mapping[str, Any]:
+    """`--set key=value` in the types of the annotator's own controls."""
+    known = {param.name: param for param in params}
+    values = {}
+    for setting in settings_given:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in known:
+            raise PARAM_TYPE(
+                "There is no such setting",
+                found=setting,
+                allowed=", ".join(f"{key}=..." for key in known) or "no settings",
+                todo="Change --set",
+            )
+        values[name] = known[name].parse(text)
+    return values
+
+
+def _print_json(answer: Any) -> None:
+    print(json.dumps(answer, ensure_ascii=False, indent=2))
+
+
+def _tell(notices: Sequence[str]) -> None:
+    for notice in notices:
+        print(notice, file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cli.py", description="Armature without a browser.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+        sub.add_argument("--json", action="store_true", help="answer as JSON on stdout")
+        sub.set_defaults(command=command)
+        return sub
+
+    add("conditions", list_conditions)
+
+    sub = add("annotate", annotate)
+    sub.add_argument("name", metavar="NAME", help=", ".join(ANNOTATORS))
+    sub.add_argument("source", metavar="IN", type=Path, help="the picture")
+    sub.add_argument("target", metavar="OUT", type=Path, help="the map, a PNG")
+    sub.add_argument("--resolution", type=int, default=512, help="working short side (%(default)s)")
+    _add_set(sub)
+
+    sub = add("generate", generate)
+    sub.add_argument("--condition", required=True, choices=list(CONDITIONS), metavar="NAME")
+    sub.add_argument("--image", required=True, type=Path, help="the picture")
+    sub.add_argument("--out", required=True, type=Path, help="folder for the results")
+    sub.add_argument("--annotator", help="a name, or none for a ready map")
+    _add_set(sub)
+    for param in OPTIONS:
+        _add_option(sub, param)
+    settings.add_shared_flags(sub, settings.from_process())
+    return parser
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the annotator"
+    )
+
+
+def _add_option(parser: argparse.ArgumentParser, param: Param) -> None:
+    """The option of a declared control: its own parser, bounds and help."""
+
+    def parse(text: str) -> Any:
+        try:
+            return param.parse(text)
+        except ArmatureError as error:
+            raise argparse.ArgumentTypeError(error.message) from None
+
+    parser.add_argument(
+        f"--{FLAGS.get(param.name, param.name)}",
+        dest=param.name,
+        type=parse,
+        default=param.default,
+        required=param is PROMPT,
+        help=f"{param.help} ({param.allowed})".replace("%", "%%"),
+    )
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    sys.exit(main(sys.argv[1:]))

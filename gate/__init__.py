@@ -1,0 +1,31 @@
+"""The only place that opens a user's bytes or parses a user's values.
+
+    limits.py     what each profile allows
+    pictures.py   bytes -> Picture: the order of the checks, and the decoding
+    files.py      what is found out about a file before a decoder sees it
+    colours.py    a decoded picture of any mode -> RGB
+    uploads.py    a path that a browser names -> a file of ours
+    values.py     text, numbers, sizes, JSON
+
+What comes in may be made to do harm: it is measured before it is read and named before it is parsed; and what
+leaves is plain: an array, a path inside a folder, checked values.
+"""
+
+from gate.limits import LIMITS, OWN_FILES, Limits, Profile
+from gate.pictures import Picture, open_picture
+from gate.uploads import resolve_upload
+from gate.values import check_size, check_values, clean_text, parse_json
+
+__all__ = [
+    "LIMITS",
+    "OWN_FILES",
+    "Limits",
+    "Picture",
+    "Profile",
+    "check_size",
+    "check_values",
+    "clean_text",
+    "open_picture",
+    "parse_json",
+    "resolve_upload",
+]

@@ -1,0 +1,75 @@
+"""What each profile allows, in one place: the gate checks it, the screen shows it."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+Profile: TypeAlias = Literal["local", "lan", "public"]
+
+MEGA = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one profile allows.
+
+    `formats` are Pillow's names. `pixels`, `shortest_side` and `aspect` hold for pictures that come in,
+    `smallest_side`, `largest_side` and `budget` (count * steps * width * height) for pictures that are made.
+    """
+
+    formats: tuple[str, ...]
+    file_bytes: int
+    request_bytes: int
+    json_bytes: int
+    pixels: int
+    shortest_side: int
+    aspect: int
+    prompt_characters: int
+    steps: int
+    count: int
+    smallest_side: int
+    largest_side: int
+    budget: int
+    job_seconds: int
+    queue: int
+
+
+LOCAL = Limits(
+    formats=("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"),
+    file_bytes=50 * MEGA,
+    request_bytes=256 * MEGA,
+    json_bytes=MEGA,
+    pixels=50 * MEGA,
+    shortest_side=32,
+    aspect=16,
+    prompt_characters=8000,
+    steps=150,
+    count=8,
+    smallest_side=128,
+    largest_side=2048,
+    budget=8 * 50 * 1024 * 1024,
+    job_seconds=600,
+    queue=200,
+)
+# A guest in the house may make what the owner makes, but hands files only to well-tried decoders.
+LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), queue=64)
+PUBLIC = replace(
+    LAN,
+    formats=("PNG", "JPEG", "WEBP"),
+    file_bytes=20 * MEGA,
+    request_bytes=64 * MEGA,
+    json_bytes=MEGA // 4,
+    pixels=25 * MEGA,
+    aspect=8,
+    prompt_characters=2000,
+    steps=50,
+    count=2,
+    largest_side=768,
+    budget=2 * 50 * 768 * 768,
+    job_seconds=60,
+)
+LIMITS: dict[Profile, Limits] = {"local": LOCAL, "lan": LAN, "public": PUBLIC}
+
+# For PNG files that we wrote ourselves: any picture that we can make or keep must come back.
+OWN_FILES = replace(
+    LOCAL, formats=("PNG",), file_bytes=400 * MEGA, pixels=80 * MEGA, shortest_side=1, aspect=100_000
+)

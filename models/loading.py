@@ -1,0 +1,145 @@
+"""From files to modules: one key, one module, on the CPU. Local folders, safetensors, no foreign code.
+
+Importing this imports torch; diffusers and transformers come with the first load.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from errors import MODEL_CORRUPT
+from models import torchvision_ops
+from models.catalogue import FAMILIES
+from models.store import Store
+
+Part: TypeAlias = Literal["text", "unet", "vae", "control"]
+PART_TITLES: dict[Part, str] = {
+    "text": "text encoder",
+    "unet": "U-Net",
+    "vae": "decoder",
+    "control": "control",
+}
+
+
+# What diffusers, transformers and safetensors were seen to raise on damaged or foreign files.
+BROKEN = (OSError, ValueError, TypeError, LookupError, RuntimeError, SafetensorError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelKey:
+    """One module: a part of a family's base, or one of its controls by name."""
+
+    family: str
+    part: Part
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{FAMILIES[self.family].title}: {PART_TITLES[self.part]} {self.name}".rstrip()
+
+
+class Text(nn.Module):
+    """CLIP's text encoder with its tokenizer."""
+
+    def __init__(self, tokenizer: Any, encoder: nn.Module) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.encoder = encoder
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """The states (N, 77, C) of token ids (N, 77)."""
+        states: torch.Tensor = self.encoder(ids).last_hidden_state
+        return states
+
+
+class Vae(nn.Module):
+    """The autoencoder, and beside it the linear map from a latent to a colour that fits it best."""
+
+    rgb: torch.Tensor
+
+    def __init__(self, autoencoder: Any) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.register_buffer("rgb", fit_rgb(self))
+
+    def decode(self, x_0: torch.Tensor) -> torch.Tensor:
+        """The pictures (N, 3, 8h, 8w), about -1 to 1, of latents (N, 4, h, w)."""
+        latents = x_0.type(self.autoencoder.dtype) / self.autoencoder.config.scaling_factor
+        pictures: torch.Tensor = self.autoencoder.decode(latents).sample
+        return pictures
+
+
+@torch.no_grad()
+def fit_rgb(vae: Vae) -> torch.Tensor:
+    """The matrix (5, 3) that takes a latent and a one to the mean colour, -1 to 1, of its pixels.
+
+    Least squares over two smooth random latents, 8 by 8; with SD 1.5 it takes a second or two.
+    """
+    channels = vae.autoencoder.config.latent_channels
+    coarse = torch.randn((2, channels, 3, 3), generator=torch.Generator().manual_seed(0))
+    x_0 = nn.functional.interpolate(coarse, size=(8, 8), mode="bicubic", align_corners=True)
+    colours = nn.functional.adaptive_avg_pool2d(vae.decode(x_0), (8, 8))
+    inputs = x_0.movedim(1, -1).reshape(-1, channels)
+    inputs = torch.cat((inputs, torch.ones(len(inputs), 1)), dim=1)
+    rgb: torch.Tensor = torch.linalg.lstsq(inputs, colours.movedim(1, -1).reshape(-1, 3)).solution
+    return rgb
+
+
+def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
+    """The module of a key on the CPU, frozen, in `dtype`; missing or broken files are refused in words."""
+    store.require(key.family, key.name if key.part == "control" else None)
+    torchvision_ops.define_missing()
+    import transformers
+    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    transformers.utils.logging.disable_progress_bar()
+    base = store.base(key.family)
+    module: nn.Module
+    with _refusing(key):
+        match key.part:
+            case "text":
+                tokenizer = CLIPTokenizer.from_pretrained(base / "tokenizer", local_files_only=True)
+                module = Text(tokenizer, _read(CLIPTextModel, base / "text_encoder", dtype))
+            case "unet":
+                module = _read(UNet2DConditionModel, base / "unet", dtype)
+            case "vae":  # its colours are fitted in float32
+                module = Vae(_read(AutoencoderKL, base / "vae", torch.float32)).to(dtype)
+            case "control":
+                module = _read(ControlNetModel, store.control(key.family, key.name), dtype)
+    return module.eval().requires_grad_(False)
+
+
+def _read(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
+    """A module of diffusers or transformers; a tensor that the files lack is an error here, not a warning."""
+    half = not list(folder.glob("*model.safetensors"))
+    module: nn.Module
+    module, report = kind.from_pretrained(
+        folder,
+        dtype=dtype,
+        variant="fp16" if half else None,
+        use_safetensors=True,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    lacking = [*report["missing_keys"], *report["mismatched_keys"]]
+    if lacking:
+        raise ValueError(f"{folder.name} lacks {len(lacking)} tensors, such as {lacking[0]}")
+    return module
+
+
+@contextmanager
+def _refusing(key: ModelKey) -> Iterator[None]:
+    """What the libraries raise on broken files, in our words; the details stay in the cause, for the log."""
+    try:
+        yield
+    except BROKEN as error:
+        raise MODEL_CORRUPT(
+            f"{key} can't be read: a file is damaged, or made for something else",
+            todo="Fetch the files again",
+        ) from error

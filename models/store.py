@@ -1,0 +1,129 @@
+"""Where the files of the models are, what is missing, and how to get it. No torch: the web page asks here.
+
+A family is `<weights>/<family>/base/`, a diffusers folder, and `<weights>/<family>/controls/<control>/`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from errors import MODEL_CORRUPT, MODEL_MISSING
+from models.catalogue import FAMILIES, Weight
+
+# What must be there: of each tuple one file. Half-precision files have another name on the Hub.
+BASE_FILES: tuple[tuple[str, ...], ...] = (
+    ("scheduler/scheduler_config.json",),
+    ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
+    ("text_encoder/config.json",),
+    ("text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"),
+    ("unet/config.json",),
+    ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"),
+    ("vae/config.json",),
+    ("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"),
+)
+CONTROL_FILES: tuple[tuple[str, ...], ...] = (
+    ("config.json",),
+    ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"),
+)
+# The base alone: not its other copies, and not the safety checker.
+BASE_PATTERNS = (
+    '--include "*.json" --include "*.txt" --include "*model.safetensors" --exclude "safety_checker/*"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The files below one folder of weights, looked up at each call, so that a download shows at once."""
+
+    weights: Path
+
+    def base(self, family: str) -> Path:
+        """The diffusers folder of a family's base."""
+        return self.weights / family / "base"
+
+    def control(self, family: str, name: str) -> Path:
+        """The folder of one control's network."""
+        folder = self.weights / family / "controls" / name
+        control = FAMILIES[family].control(name)
+        return folder / control.weight.subfolder if control and control.weight else folder
+
+    def missing(self, family: str, control: str | None = None) -> tuple[str, ...]:
+        """The files that a family, and one of its controls, still lack, relative to the weights."""
+        return self._base_missing(family) + (self._control_missing(family, control) if control else ())
+
+    def has(self, family: str, control: str | None = None) -> bool:
+        """Whether every file of a family, and of one of its controls, is there."""
+        return not self.missing(family, control)
+
+    def require(self, family: str, control: str | None = None) -> None:
+        """Refuse with the way to get them where files are missing."""
+        missing = self.missing(family, control)
+        if missing:
+            raise MODEL_MISSING(
+                f"{title(family, control)} is not complete here",
+                found=f"{len(missing)} files missing, such as {missing[0]}",
+                todo=self.how_to_get(family, control),
+            )
+
+    def how_to_get(self, family: str, control: str | None = None) -> str:
+        """What to do about missing files, with the exact commands; empty where nothing is missing."""
+        if self.has(family, control):
+            return ""
+        entry = FAMILIES[family]
+        known = entry.control(control) if control else None
+        commands = []
+        if entry.base and self._base_missing(family):
+            commands.append(self._command(entry.base, f"{family}/base", BASE_PATTERNS))
+        if known and known.weight and self._control_missing(family, known.name):
+            names = " ".join(f"{known.weight.subfolder}/{first}".lstrip("/") for first, *_ in CONTROL_FILES)
+            commands.append(self._command(known.weight, f"{family}/controls/{known.name}", names))
+        if not commands:
+            return f"{self.weights.name}/{family} is not part of this checkout: choose another model"
+        return f"Run {' && '.join(commands)} in the project's folder"
+
+    def size(self, family: str, control: str | None = None) -> int:
+        """The bytes of the weights that are there: of the base, or of one control alone."""
+        folder = self.base(family) if control is None else self.control(family, control)
+        wanted = BASE_FILES if control is None else CONTROL_FILES
+        found = (next(filter(Path.is_file, map(folder.joinpath, names)), None) for names in wanted)
+        return sum(path.stat().st_size for path in found if path and path.suffix == ".safetensors")
+
+    def scheduler_config(self, family: str) -> Mapping[str, Any]:
+        """The noise schedule of a family's base, as diffusers' `from_config` takes it."""
+        path = self.base(family) / "scheduler" / "scheduler_config.json"
+        if not path.is_file():
+            self.require(family)
+        try:
+            config = json.loads(path.read_bytes())
+        except ValueError:
+            config = None
+        if not isinstance(config, dict):
+            raise MODEL_CORRUPT(
+                f"The noise schedule of {title(family)} can't be read", todo="Fetch the file again"
+            )
+        return config
+
+    def _base_missing(self, family: str) -> tuple[str, ...]:
+        return self._lacking(self.base(family), BASE_FILES)
+
+    def _control_missing(self, family: str, control: str) -> tuple[str, ...]:
+        return self._lacking(self.control(family, control), CONTROL_FILES)
+
+    def _lacking(self, folder: Path, wanted: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+        """The first name of each file of which the folder holds none."""
+        return tuple(
+            str((folder / names[0]).relative_to(self.weights))
+            for names in wanted
+            if not any((folder / name).is_file() for name in names)
+        )
+
+    def _command(self, weight: Weight, folder: str, files: str) -> str:
+        return f".venv/bin/hf download {weight.repo} {files} --local-dir {self.weights.name}/{folder}"
+
+
+def title(family: str, control: str | None = None) -> str:
+    """A family, or one control of it, for people."""
+    name = FAMILIES[family].title
+    return f"{name} with its control {control}" if control else name

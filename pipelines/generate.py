@@ -1,0 +1,210 @@
+"""The loop: pictures from noise, step by step, under a text and a map.
+
+Latent diffusion (https://arxiv.org/abs/2112.10752) with ControlNet (https://arxiv.org/abs/2302.05543) and
+classifier-free guidance (https://arxiv.org/abs/2207.12598). State and evaluation are apart: a `PictureState`
+keeps all that one picture needs, `evaluate` asks the networks about any number of pictures and keeps nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+
+import conditions
+from annotators.base import Pixels
+from errors import NUMERIC
+from models.loading import ModelKey, Text, Vae
+from pipelines import schedulers
+from pipelines.cache import ModelCache
+from pipelines.conditioning import check_size, encode, to_hint
+from pipelines.preview import preview, to_pixels
+from pipelines.request import GenerateRequest, Progress, Result
+from pipelines.state import PictureState, Row
+
+PREVIEW_EVERY = 3
+LATENT = 8  # pixels of a picture to one of its latents, along a side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The networks of one request on one device; the controls by their names."""
+
+    text: Text
+    unet: Any
+    vae: Vae
+    controls: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A request made ready: its pictures before the first step, its maps, and what the artist should know."""
+
+    states: tuple[PictureState, ...]
+    maps: tuple[Pixels, ...]
+    notices: tuple[str, ...]
+
+
+def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress | Result]:
+    """Make the pictures of a request. Yields before loading, after every step and before every decoding.
+
+    The result comes last. Closing the generator at any yield gives every model back.
+    """
+    yield Progress(stage="loading", step=0, total=request.steps)
+    with borrow(request, cache) as models:
+        batch = begin(request, models, cache)
+        first, total = batch.states[0], batch.states[0].steps
+        for step in denoise(models, batch.states):
+            shown = step % PREVIEW_EVERY == 0 or step == total
+            picture = preview(models.vae.rgb, first.x_0) if shown else None
+            yield Progress(stage="denoising", step=step, total=total, preview=picture)
+        images = []
+        for state in batch.states:
+            yield Progress(stage="decoding", step=total, total=total)
+            images.append(decode(models.vae, state.x_t))
+    yield Result(
+        images=tuple(images),
+        seeds=request.seeds,
+        maps=batch.maps,
+        request=request,
+        notices=batch.notices,
+    )
+
+
+@torch.no_grad()
+def denoise(models: Models, states: Sequence[PictureState]) -> Iterator[int]:
+    """Take every picture to its end, a step of each at a time; yields how many steps were taken."""
+    step = 0
+    while running := [state for state in states if state.step < state.steps]:
+        for state, eps in zip(running, evaluate(models, running), strict=True):
+            state.advance(eps)
+        step += 1
+        yield step
+
+
+def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tensor]:
+    """The noise (1, 4, h, w), in float32, to take out of each picture: one call of the U-Net for all.
+
+    Time, guidance, strength and control are each picture's own; they share only the size of the latents.
+    """
+    asked = [state.rows() for state in states]
+    rows = [row for questions in asked for row in questions]
+    x = torch.cat([row.x for row in rows]).type(models.unet.dtype)
+    t = torch.tensor([row.t for row in rows], device=x.device)
+    text = torch.cat([row.text for row in rows])
+    *down, mid = residuals(models, rows, x, t, text) or (None,)
+    eps = models.unet(
+        x,
+        t,
+        encoder_hidden_states=text,
+        down_block_additional_residuals=down or None,
+        mid_block_additional_residual=mid,
+    ).sample.float()
+    answers = eps.split([len(questions) for questions in asked])
+    return [state.noise(answer) for state, answer in zip(states, answers, strict=True)]
+
+
+def residuals(
+    models: Models, rows: Sequence[Row], x: torch.Tensor, t: torch.Tensor, text: torch.Tensor
+) -> list[torch.Tensor]:
+    """What the controls add to the U-Net's skips and, last, to its middle; nothing where no hint holds.
+
+    Each ControlNet runs once, on the rows that have a hint for it; for all other rows it adds zeros.
+    """
+    total: list[torch.Tensor] = []
+    for control in dict.fromkeys(hint.control for row in rows for hint in row.hints):
+        pairs = [(i, hint) for i, row in enumerate(rows) for hint in row.hints if hint.control == control]
+        index = torch.tensor([i for i, _ in pairs], device=x.device)
+        strength = torch.tensor([hint.strength for _, hint in pairs], device=x.device, dtype=x.dtype)
+        down, mid = models.controls[control](
+            x[index],
+            t[index],
+            encoder_hidden_states=text[index],
+            controlnet_cond=torch.cat([hint.map for _, hint in pairs]),
+            conditioning_scale=strength[:, None, None, None],
+            return_dict=False,
+        )
+        added = [
+            part.new_zeros((len(rows), *part.shape[1:])).index_add_(0, index, part) for part in (*down, mid)
+        ]
+        total = [a + b for a, b in zip(total, added, strict=True)] if total else added
+    return total
+
+
+@torch.no_grad()
+def decode(vae: Vae, x_0: torch.Tensor) -> Pixels:
+    """The picture, RGB uint8 (H, W, 3), of latents (1, 4, h, w); one that is not finite is refused."""
+    picture = vae.decode(x_0)
+    if not torch.isfinite(picture).all():
+        raise NUMERIC(
+            "The numbers of this picture left the range of the device",
+            todo="Lower the guidance or the control strength, or choose another seed or scheduler",
+        )
+    return to_pixels(picture)
+
+
+def begin(request: GenerateRequest, models: Models, cache: ModelCache) -> Batch:
+    """The request with its prompts encoded, its maps read, and each picture's noise drawn from its seed."""
+    positive = encode(models.text, request.prompt)
+    negative = encode(models.text, request.negative_prompt) if request.guidance > 1 else None
+    maps = tuple(cache.pictures.get(unit.map) for unit in request.controls)
+    hints = []
+    for unit, pixels in zip(request.controls, maps, strict=True):
+        check_size(pixels, request.width, request.height)
+        control = conditions.find(unit.condition).control(request.family).name
+        hints.append(to_hint(unit, control, models.controls[control], pixels))
+    shape = (1, models.unet.config.in_channels, request.height // LATENT, request.width // LATENT)
+    states = []
+    for seed in request.seeds:
+        generator = torch.Generator().manual_seed(seed)  # of the CPU: the same noise on every device
+        noise = torch.randn(shape, generator=generator)
+        scheduler = schedulers.build(request.scheduler, cache.scheduler_config(request.family))
+        scheduler.set_timesteps(request.steps)
+        state = PictureState(
+            x_t=torch.as_tensor(noise, device=models.unet.device) * scheduler.init_noise_sigma,
+            scheduler=scheduler,
+            generator=generator,
+            guidance=request.guidance,
+            positive=positive.states,
+            negative=negative.states if negative else None,
+            hints=tuple(hints),
+        )
+        states.append(state)
+    prompts = (("prompt", positive), ("negative prompt", negative))
+    notices = tuple(
+        f"The {name} is longer than the model can read. It did not see: “{prompt.dropped}”"
+        for name, prompt in prompts
+        if prompt and prompt.dropped
+    )
+    return Batch(states=tuple(states), maps=maps, notices=notices)
+
+
+@contextmanager
+def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
+    """The models of a request, on the device until the block ends."""
+    names = {conditions.find(unit.condition).control(request.family).name for unit in request.controls}
+    controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
+    text, unet, vae = base_keys(request.family)
+    with cache.use((text, unet, vae, *controls.values())) as lent:
+        yield Models(
+            text=cast(Text, lent[text]),
+            unet=lent[unet],
+            vae=cast(Vae, lent[vae]),
+            controls={name: lent[key] for name, key in controls.items()},
+        )
+
+
+def base_keys(family: str) -> tuple[ModelKey, ModelKey, ModelKey]:
+    """The text encoder, the U-Net and the decoder of a family."""
+    return (
+        ModelKey(family=family, part="text"),
+        ModelKey(family=family, part="unet"),
+        ModelKey(family=family, part="vae"),
+    )
+
+
+def warm(family: str, cache: ModelCache) -> None:
+    """Load a family's base ahead of the first request."""
+    with cache.use(base_keys(family)):
+        pass

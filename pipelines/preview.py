@@ -1,0 +1,40 @@
+"""Small pictures of what is still being made, for next to nothing: a linear map instead of the decoder."""
+
+from typing import Any
+
+import torch
+
+from annotators.base import Pixels
+
+SIDE = 256
+
+
+def estimate(scheduler: Any, t: float, x: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
+    """The clean latents x_0 that the noise `eps`, found in the U-Net's own input `x` at time `t`, leaves.
+
+    The inverse of x = sqrt(a) x_0 + sqrt(1 - a) eps, equation 4 of https://arxiv.org/abs/2006.11239, which is
+    what every scheduler makes of its latents before they enter the U-Net.
+    """
+    a = float(scheduler.alphas_cumprod[round(t)])
+    x_0: torch.Tensor = (x - (1 - a) ** 0.5 * eps) / a**0.5
+    return x_0
+
+
+def preview(rgb: torch.Tensor, x_0: torch.Tensor) -> Pixels:
+    """The picture, RGB uint8 (h, w, 3) of at most 256 pixels a side, of latents (1, 4, h, w).
+
+    `rgb` (5, 3) is the decoder's linear map, from a latent and a one to a colour from -1 to 1.
+    """
+    height, width = x_0.shape[-2:]
+    scale = min(8.0, SIDE / max(height, width))
+    size = (max(1, int(height * scale)), max(1, int(width * scale)))
+    weight, bias = rgb.float().split((len(rgb) - 1, 1))
+    colours = (x_0.float().movedim(1, -1) @ weight + bias).movedim(-1, 1)
+    return to_pixels(torch.nn.functional.interpolate(colours, size=size, mode="bilinear"))
+
+
+def to_pixels(picture: torch.Tensor) -> Pixels:
+    """A picture (1, 3, H, W) from -1 to 1 as RGB uint8 (H, W, 3)."""
+    values = (picture[0].float() / 2 + 0.5).clamp(0, 1) * 255
+    pixels: Pixels = values.round().byte().movedim(0, -1).cpu().contiguous().numpy()
+    return pixels

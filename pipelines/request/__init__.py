@@ -1,0 +1,128 @@
+"""What one generation is asked for and what it answers: frozen, torch-free, plain JSON.
+
+Browser, API, command line and tests all make the same `GenerateRequest`. Pictures in it are SHA-256 hashes of
+files that the picture store keeps, so a request survives a restart and travels in a PNG.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from annotators.base import Pixels
+from params import Value
+from pipelines.request.controls import LARGEST_SEED
+
+Stage: TypeAlias = Literal["loading", "annotating", "denoising", "decoding", "saving"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlUnit:
+    """One control: its map, where the map came from, and how firmly and when it holds.
+
+    `map` and `region` are content hashes; `layer_weights` are 13 factors, shallowest first.
+    """
+
+    condition: str
+    map: str
+    annotator: str = "none"
+    values: Mapping[str, Value] = field(default_factory=dict)
+    strength: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    mode: str = "balanced"
+    layer_weights: tuple[float, ...] = ()
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateRequest:
+    """Everything that makes one batch of pictures again; `init` and `mask` are content hashes.
+
+    Image `i` of the batch is made from seed `(seed + i) mod 2^32`, alone or together.
+    """
+
+    prompt: str
+    controls: tuple[ControlUnit, ...]
+    width: int
+    height: int
+    negative_prompt: str = ""
+    family: str = "pocket"
+    base: str | None = None
+    vae: str | None = None
+    loras: tuple[tuple[str, float], ...] = ()
+    clip_skip: int = 0
+    init: str | None = None
+    denoise: float = 1.0
+    mask: str | None = None
+    steps: int = 20
+    guidance: float = 7.5
+    scheduler: str = "unipc"
+    seed: int = -1
+    count: int = 1
+    agreement: bool = False
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each picture; the request's own seed must have been drawn by now."""
+        assert self.seed >= 0, "the seed is drawn when the request is built"
+        return tuple((self.seed + index) % (LARGEST_SEED + 1) for index in range(self.count))
+
+    def to_json(self) -> str:
+        """The request as one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "GenerateRequest":
+        """The request that `to_json` wrote; `checked` still has to see it."""
+        entry = json.loads(text)
+        entry["controls"] = tuple(
+            ControlUnit(**{**unit, "layer_weights": tuple(unit["layer_weights"])})
+            for unit in entry["controls"]
+        )
+        entry["loras"] = tuple((name, weight) for name, weight in entry["loras"])
+        return cls(**entry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands; in the stage "denoising" one comes after each of the `total` steps.
+
+    `preview` is RGB uint8 (h, w, 3) of at most 256 pixels a side, or None.
+    """
+
+    stage: Stage = "denoising"
+    step: int
+    total: int
+    preview: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The finished pictures, RGB uint8 (H, W, 3), the seed of each, and the request that makes them again."""
+
+    images: tuple[Pixels, ...]
+    seeds: tuple[int, ...]
+    maps: tuple[Pixels, ...]
+    request: GenerateRequest
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedImage:
+    """One finished picture on disk, and the seed that makes it again alone."""
+
+    path: Path
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A finished request: its pictures and maps on disk, and how long it took."""
+
+    images: tuple[SavedImage, ...]
+    maps: tuple[tuple[str, Path], ...]
+    request: GenerateRequest
+    notices: tuple[str, ...]
+    seconds: float

@@ -1,0 +1,114 @@
+"""Whether a request is within bounds, and asks for nothing that is not there yet."""
+
+from collections.abc import Mapping
+
+import conditions
+from errors import BUDGET, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
+from gate import Limits
+from models.catalogue import FAMILIES, Family
+from pipelines.request import ControlUnit, GenerateRequest
+from pipelines.request.controls import (
+    COUNT,
+    GUIDANCE,
+    SCHEDULER,
+    SEED,
+    STEPS,
+    UNIT_PARAMS,
+    allowed_params,
+)
+
+
+def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
+    """The request itself when every field is within bounds and is supported; else a refusal."""
+    if request.family not in FAMILIES:
+        raise PARAM_CHOICE(
+            "There is no such model family",
+            found=repr(request.family),
+            allowed=", ".join(FAMILIES),
+            todo="Change the model",
+        )
+    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT), limits):
+        param.check(getattr(request, param.name))
+    for text in (request.prompt, request.negative_prompt):
+        if len(text) > limits.prompt_characters:
+            raise PROMPT_TOO_LONG(
+                "The prompt is too long",
+                found=f"{len(text)} characters",
+                allowed=f"at most {limits.prompt_characters}",
+                todo="Shorten it",
+            )
+    _check_size(request, FAMILIES[request.family], limits)
+    _check_later_fields(request)
+    for unit in request.controls:
+        _check_unit(unit, request.family)
+    return request
+
+
+def _check_size(request: GenerateRequest, family: Family, limits: Limits) -> None:
+    largest = min(family.largest, limits.largest_side)
+    for side in (request.width, request.height):
+        if isinstance(side, bool) or not isinstance(side, int):
+            raise PARAM_TYPE("A side is a whole number of pixels", found=repr(side), todo="Change size")
+        if not family.smallest <= side <= largest or side % family.multiple:
+            raise PARAM_RANGE(
+                f"{family.title} can't make this size",
+                found=f"{request.width}x{request.height}",
+                allowed=f"sides from {family.smallest} to {largest} in steps of {family.multiple}",
+                todo="Change size",
+            )
+    work = request.count * request.steps * request.width * request.height
+    if work > limits.budget:
+        raise BUDGET(
+            "This is more work than one job may be",
+            found=f"{request.count} pictures of {request.width}x{request.height} in {request.steps} steps",
+            allowed=f"{limits.budget // (request.width * request.height * request.steps)} pictures so",
+            todo="Make fewer pictures, fewer steps or a smaller size",
+        )
+
+
+def _check_unit(unit: ControlUnit, family: str) -> None:
+    conditions.find(unit.condition).control(family)
+    for param in UNIT_PARAMS:
+        param.check(getattr(unit, param.name))
+    if unit.start >= unit.end:
+        raise PARAM_RANGE(
+            "The control ends before it begins",
+            found=f"from {unit.start:g} until {unit.end:g}",
+            allowed="a start below the end",
+            todo="Change start or end",
+        )
+
+
+# Fields whose work comes later, with the only value that is taken until then.
+LATER_REQUEST = {
+    "base": None,
+    "vae": None,
+    "loras": (),
+    "clip_skip": 0,
+    "init": None,
+    "denoise": 1.0,
+    "mask": None,
+    "agreement": False,
+}
+LATER_UNIT = {"mode": "balanced", "layer_weights": (), "region": None}
+
+
+def _check_later_fields(request: GenerateRequest) -> None:
+    held: list[tuple[object, Mapping[str, object]]] = [(request, LATER_REQUEST)]
+    held += [(unit, LATER_UNIT) for unit in request.controls]
+    for entry, later in held:
+        for name, only in later.items():
+            if getattr(entry, name) != only:
+                raise PARAM_CHOICE(
+                    f"{name} is not supported yet",
+                    found=repr(getattr(entry, name)),
+                    allowed=repr(only),
+                    todo=f"Leave {name} out",
+                )
+    if len(request.controls) != 1:
+        raise PARAM_CHOICE(
+            "Several controls together are not supported yet",
+            found=f"{len(request.controls)} controls",
+            allowed="exactly one",
+            todo="Keep one control",
+        )

@@ -1,0 +1,131 @@
+"""The controls of a generation, declared once for the page, the endpoints, the command line and the checks."""
+
+from dataclasses import replace
+from typing import Any
+
+from gate import Limits
+from params import Param
+from pipelines.schedulers import SCHEDULERS
+
+LARGEST_SEED = 2**32 - 1
+
+PROMPT = Param(
+    name="prompt",
+    label="Prompt",
+    kind="text",
+    default="",
+    length=8000,
+    lines=3,
+    help="What the picture shows, in your words.",
+)
+NEGATIVE_PROMPT = Param(
+    name="negative_prompt",
+    label="Negative prompt",
+    kind="text",
+    default="",
+    length=8000,
+    lines=2,
+    help="What the picture should not show.",
+)
+STEPS = Param(
+    name="steps",
+    label="Steps",
+    kind="integer",
+    default=20,
+    minimum=1,
+    maximum=150,
+    step=1,
+    help="More steps take longer and settle finer detail; 20 is usually enough.",
+)
+GUIDANCE = Param(
+    name="guidance",
+    label="Guidance",
+    kind="number",
+    default=7.5,
+    minimum=1,
+    maximum=30,
+    step=0.5,
+    help="How closely the prompt is followed; 1 switches guidance off and is twice as fast.",
+)
+SCHEDULER = Param(
+    name="scheduler",
+    label="Scheduler",
+    kind="choice",
+    default="unipc",
+    choices=tuple(SCHEDULERS),
+    labels=tuple(scheduler.label for scheduler in SCHEDULERS.values()),
+    help="The solver that walks from noise to the picture.",
+)
+SIZE = Param(
+    name="size",
+    label="Size",
+    kind="text",
+    default="auto",
+    length=20,
+    choices=("auto", "256x256", "512x512", "512x768", "768x512"),
+    help="“auto” keeps the picture's shape at the model's own scale; or width and height, such as 768x512.",
+)
+SEED = Param(
+    name="seed",
+    label="Seed",
+    kind="integer",
+    default=-1,
+    minimum=-1,
+    maximum=LARGEST_SEED,
+    step=1,
+    help="The same seed makes the same picture again; -1 draws one and shows it.",
+)
+COUNT = Param(
+    name="count",
+    label="Pictures",
+    kind="integer",
+    default=1,
+    minimum=1,
+    maximum=8,
+    step=1,
+    help="How many pictures to make; each has its own seed, counting up.",
+)
+STRENGTH = Param(
+    name="strength",
+    label="Control strength",
+    kind="number",
+    default=1.0,
+    minimum=0,
+    maximum=2,
+    step=0.05,
+    help="How firmly the map is followed: 0 ignores it, 1 is as trained.",
+)
+START = Param(
+    name="start",
+    label="Control from",
+    kind="number",
+    default=0.0,
+    minimum=0,
+    maximum=1,
+    step=0.05,
+    help="The part of the run at which the control sets in.",
+)
+END = Param(
+    name="end",
+    label="Control until",
+    kind="number",
+    default=1.0,
+    minimum=0,
+    maximum=1,
+    step=0.05,
+    help="The part of the run at which the control lets go.",
+)
+
+UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END)
+RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT)
+
+
+def allowed_params(params: tuple[Param, ...], limits: Limits) -> tuple[Param, ...]:
+    """The controls with the bounds of a profile, for the widgets and for the checks alike."""
+    bounds: dict[str, dict[str, Any]] = {
+        PROMPT.name: {"length": limits.prompt_characters},
+        NEGATIVE_PROMPT.name: {"length": limits.prompt_characters},
+        STEPS.name: {"maximum": limits.steps},
+        COUNT.name: {"maximum": limits.count},
+    }
+    return tuple(replace(param, **bounds.get(param.name, {})) for param in params)

@@ -1,0 +1,159 @@
+"""Writes the docs that are made from the tables: `python -m scripts.docs`; `--check` only compares."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from annotators.base import Annotator
+from conditions import CONDITIONS, Agreement, Condition, MapResize, Need, Polarity
+from models.catalogue import FAMILIES, Control
+from params import Param
+
+ROOT = Path(__file__).parents[1]
+
+POLARITIES: dict[Polarity, str] = {
+    "white_on_black": "white on black",
+    "near_is_white": "grey, near is white and far is black",
+    "colour": "in colour",
+}
+RESIZES: dict[MapResize, str] = {
+    "nearest": "to the nearest pixel, so that no new colours arise",
+    "area": "smoothly, by area",
+}
+NEEDS: dict[Need, str] = {
+    "none": "",
+    "canvas": "a canvas to draw on",
+    "mask": "a brush for the mask",
+    "pose_editor": "an editor for poses",
+}
+AGREEMENTS: dict[Agreement, str] = {
+    "edge_f1": "how many edges of the map the result has, and how few it adds (F1)",
+    "depth_correlation": "how well the depths of map and result go together (correlation)",
+    "normal_angle": "the angle between the surfaces of map and result",
+    "miou": "how much the areas of each kind overlap (mean intersection over union)",
+    "pck": "how many joints are where the pose has them (correct key points)",
+    "qr_decodes": "whether a reader finds the text of the code",
+    "colour": "how close the colours of map and result are",
+    "none": "",
+}
+
+HEAD = """\
+<!-- Made from the tables in the code by `make docs`: change those, not this page. -->
+
+# Conditions
+
+A condition is one kind of structure that a picture can be made to keep. Each has its own tab, its own
+endpoint in the API (`/canny`, `/depth`, and so on), and the same name on the command line. Each also says how
+its agreement is to be measured: how well a result kept the structure.
+"""
+
+
+def conditions_page() -> str:
+    """The whole of docs/conditions.md."""
+    sections = "\n".join(_section(condition) for condition in CONDITIONS.values())
+    return f"{HEAD}\n{_overview()}\n{sections}"
+
+
+def _overview() -> str:
+    families = list(FAMILIES.values())
+    head = ("Tab", "Name", "What it keeps", *(family.title for family in families))
+    rows = [
+        (
+            f"[{condition.title}](#{_anchor(condition.title)})",
+            f"`{condition.name}`",
+            condition.help,
+            *("yes" if family.name in condition.controls else "no" for family in families),
+        )
+        for condition in CONDITIONS.values()
+    ]
+    return _table(head, rows)
+
+
+def _section(condition: Condition) -> str:
+    facts = "".join(f"- {label} {fact}.\n" for label, fact in _facts(condition) if fact)
+    annotators = "\n".join(
+        _annotator(annotator, first=position == 0)
+        for position, annotator in enumerate(condition.available_annotators)
+    )
+    return f"## {condition.title}\n\n`{condition.name}`: {condition.help}\n\n{facts}\n{annotators}"
+
+
+def _facts(condition: Condition) -> Iterator[tuple[str, str]]:
+    """What a reader wants to know about a condition, the label first; empty where there is nothing to say."""
+    yield "The map is", POLARITIES[condition.polarity]
+    yield "A map of your own is resized", RESIZES[condition.resize]
+    yield "The tab carries", NEEDS[condition.needs]
+    yield "Agreement measures", AGREEMENTS[condition.agreement]
+    for name, family in FAMILIES.items():
+        control = family.control(condition.controls.get(name, ""))
+        if control is not None:
+            yield f"{family.title} uses", _control(control)
+
+
+def _control(control: Control) -> str:
+    weight = control.weight
+    if weight is None:
+        return f"its built-in control `{control.name}`"
+    parts = [f"`{weight.repo}`"]
+    parts += [f"folder `{weight.subfolder}`"] if weight.subfolder else []
+    parts += [f"file `{weight.file}`"] if weight.file else []
+    parts += [f"licence {weight.licence}"] if weight.licence else []
+    return ", ".join(parts)
+
+
+def _annotator(annotator: Annotator, *, first: bool) -> str:
+    choice = ", the first choice" if first else ""
+    text = f"**{annotator.label}** (`{annotator.name}`{choice}): {annotator.help}\n"
+    if not annotator.params:
+        return text
+    head = ("Setting", "Label", "What it does", "Default", "Range")
+    rows = [
+        (f"`{param.name}`", param.label, param.help, f"`{_default(param)}`", param.allowed)
+        for param in annotator.params
+    ]
+    return f"{text}\n{_table(head, rows)}"
+
+
+def _default(param: Param) -> str:
+    return str(param.default).lower() if isinstance(param.default, bool) else str(param.default)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns line up in the source too."""
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    rule = "| " + " | ".join("-" * width for width in widths) + " |"
+    return "\n".join((lines[0], rule, *lines[1:])) + "\n"
+
+
+def _anchor(title: str) -> str:
+    """The anchor that Markdown viewers give to a heading."""
+    return title.lower().replace(" ", "-")
+
+
+PAGES = {ROOT / "docs" / "conditions.md": conditions_page}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write every page, or say which ones are not as the tables have it."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.docs", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page differs")
+    check = parser.parse_args(arguments).check
+    stale = [path for path, page in PAGES.items() if not path.exists() or path.read_text("utf-8") != page()]
+    for path in stale:
+        name = path.relative_to(ROOT).as_posix()
+        if check:
+            print(f"{name} is not as the tables have it: run make docs", file=sys.stderr)
+        else:
+            path.write_text(PAGES[path](), "utf-8")
+            print(f"{name} is written")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,116 @@
+"""Prompts, hints and windows."""
+
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+
+from errors import ArmatureError
+from models.loading import ModelKey, Text, load
+from models.store import Store
+from pipelines.conditioning import Hint, check_size, encode, to_hint
+from pipelines.request import ControlUnit
+
+
+@pytest.fixture(scope="module")
+def text(store: Store) -> Text:
+    """The tiny text encoder, whose tokenizer makes a token of every letter."""
+    return cast(Text, load(store, ModelKey(family="pocket", part="text"), torch.float32))
+
+
+@pytest.mark.parametrize(
+    "prompt", ["", "a", "A red house, by the sea.", "ünïcode 中", "x" * 75, "word " * 40]
+)
+def test_a_prompt_is_tokenized_as_diffusers_does_it(prompt: str, text: Text) -> None:
+    ids = text.tokenizer(prompt, padding="max_length", max_length=77, truncation=True).input_ids
+    with torch.no_grad():
+        expected = text(torch.tensor([ids]))
+    states = encode(text, prompt).states
+    assert states.shape == (1, 77, 32)
+    assert torch.equal(states, expected)
+    assert not states.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("prompt", "dropped"),
+    [
+        ("", ""),
+        ("x" * 75, ""),
+        ("x" * 76, "x"),
+        ("x" * 75 + " And a Dog", "And a Dog"),
+        ("a " * 75 + "Über dem Meer", "Über dem Meer"),
+    ],
+)
+def test_what_clip_has_no_room_for_is_named_in_the_users_words(prompt: str, dropped: str, text: Text) -> None:
+    assert encode(text, prompt).dropped == dropped
+
+
+class Network:
+    """As much of a ControlNet as a hint asks for."""
+
+    class config:
+        global_pool_conditions = False
+
+    device = torch.device("cpu")
+    dtype = torch.float32
+
+
+def test_a_hint_is_the_map_from_zero_to_one_in_its_own_colours() -> None:
+    pixels = np.zeros((2, 3, 3), np.uint8)
+    pixels[0, 1] = (255, 51, 0)
+    pixels.setflags(write=False)
+    unit = ControlUnit(condition="canny", map="", strength=0.5, start=0.1, end=0.9)
+    hint = to_hint(unit, "lines", Network(), pixels)
+    assert hint.map.shape == (1, 3, 2, 3)
+    assert hint.map.dtype == torch.float32
+    assert torch.equal(hint.map[0, :, 0, 1], torch.tensor([1.0, 0.2, 0.0]))
+    assert float(hint.map.sum()) == pytest.approx(1.2)
+    assert (hint.control, hint.strength, hint.start, hint.end) == ("lines", 0.5, 0.1, 0.9)
+    assert hint.on_both
+
+
+def test_a_pooled_control_steers_under_the_prompt_only() -> None:
+    class Pooled(Network):
+        class config:
+            global_pool_conditions = True
+
+    hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Pooled(), np.zeros((8, 8, 3), np.uint8))
+    assert not hint.on_both
+
+
+def test_a_map_of_another_size_is_refused() -> None:
+    pixels = np.zeros((64, 128, 3), np.uint8)
+    check_size(pixels, 128, 64)
+    with pytest.raises(ArmatureError, match=r"128x64.*64x128") as refusal:
+        check_size(pixels, 64, 128)
+    assert refusal.value.code.name == "PARAM_RANGE"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "steps", "held"),
+    [
+        (0.0, 1.0, 4, [0, 1, 2, 3]),
+        (0.0, 0.5, 4, [0, 1]),
+        (0.5, 1.0, 4, [2, 3]),
+        (0.25, 0.75, 4, [1, 2]),
+        (0.3, 0.7, 4, []),
+        (0.0, 0.0, 4, []),
+        (1.0, 1.0, 4, []),
+        (0.0, 0.1, 20, [0, 1]),
+        (0.0, 1.0, 1, [0]),
+        (0.0, 0.5, 1, []),
+    ],
+)
+def test_a_window_opens_and_closes_as_in_diffusers(
+    start: float, end: float, steps: int, held: list[int]
+) -> None:
+    hint = Hint(control="lines", map=torch.zeros(1), start=start, end=end)
+    assert [step for step in range(steps) if hint.holds(step, steps)] == held
+    keeps = [1.0 - float(i / steps < start or (i + 1) / steps > end) for i in range(steps)]
+    assert [step for step, keep in enumerate(keeps) if keep] == held
+
+
+def test_without_strength_nothing_holds() -> None:
+    hint = Hint(control="lines", map=torch.zeros(1), strength=0)
+    assert not any(hint.holds(step, 4) for step in range(4))

@@ -1,0 +1,156 @@
+"""From raw values to a request: sizes, resize rules, annotators, seeds; and that the map is kept as shown."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from annotators.base import Pixels
+from errors import ArmatureError
+from gate import LIMITS
+from pipelines.pictures import PictureStore
+from pipelines.request.intake import Desk, fit
+
+RUN = {"prompt": "a house", "steps": 4, "seed": 11}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(PictureStore(tmp_path / "pictures"), LIMITS["local"])
+
+
+def saved(tmp_path: Path, pixels: Pixels) -> Path:
+    path = tmp_path / "picture.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def scene(width: int, height: int) -> Pixels:
+    """A drawn picture, RGB uint8 (height, width, 3)."""
+    pixels = np.full((height, width, 3), (120, 160, 230), np.uint8)
+    cv2.rectangle(pixels, (width // 4, height // 3), (width // 2, height - 9), (180, 60, 40), -1)
+    cv2.circle(pixels, (3 * width // 4, height // 4), height // 8, (250, 220, 90), -1)
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("family", "shape", "size"),
+    [
+        ("sd15", (512, 512), (512, 512)),
+        ("sd15", (1000, 750), (680, 512)),
+        ("sd15", (300, 1200), (512, 2048)),
+        ("pocket", (1000, 750), (320, 256)),
+        ("pocket", (200, 3000), (256, 512)),
+        ("pocket", (64, 64), (256, 256)),
+    ],
+)
+def test_auto_keeps_the_shape_at_the_scale_of_the_family(
+    desk: Desk, tmp_path: Path, family: str, shape: tuple[int, int], size: tuple[int, int]
+) -> None:
+    picture = desk.picture(saved(tmp_path, scene(*shape)))
+    draft = desk.draft("canny", picture, family=family)
+    assert draft.size == size
+
+
+def test_a_given_size_is_snapped_with_a_notice_and_cropped_not_squeezed(desk: Desk, tmp_path: Path) -> None:
+    circle = np.zeros((400, 800, 3), np.uint8)
+    cv2.circle(circle, (400, 200), 100, (255, 255, 255), -1)
+    picture = desk.picture(saved(tmp_path, circle))
+    draft = desk.draft("depth", picture, annotator="none", family="sd15", size="513x512")
+    assert draft.size == (512, 512)
+    assert any("512" in notice for notice in draft.notices)
+    ys, xs = np.nonzero(draft.map[..., 0] > 127)
+    assert abs(np.ptp(xs) - np.ptp(ys)) <= 2, "the circle is still round"
+
+
+def test_the_picture_is_annotated_at_its_final_size(desk: Desk, tmp_path: Path) -> None:
+    pixels = scene(1000, 750)
+    draft = desk.draft("canny", desk.picture(saved(tmp_path, pixels)), family="sd15")
+    fitted = fit(pixels, *draft.size, "area")
+    assert np.array_equal(draft.map[..., 0], cv2.Canny(fitted, 100, 200))
+
+
+def test_a_palette_map_keeps_its_exact_colours_and_a_depth_map_is_averaged(
+    desk: Desk, tmp_path: Path
+) -> None:
+    stripes = np.zeros((900, 900, 3), np.uint8)
+    stripes[:, ::2] = (4, 200, 3)
+    picture = desk.picture(saved(tmp_path, stripes))
+    palette = {tuple(c) for c in stripes.reshape(-1, 3).tolist()}
+    seg = desk.draft("seg", picture, family="sd15")
+    assert {tuple(c) for c in seg.map.reshape(-1, 3).tolist()} <= palette
+    depth = desk.draft("depth", picture, family="sd15")
+    assert not {tuple(c) for c in depth.map.reshape(-1, 3).tolist()} <= palette
+
+
+def test_the_map_of_the_request_is_the_map_that_was_shown(tmp_path: Path) -> None:
+    pictures = PictureStore(tmp_path / "pictures")
+    desk = Desk(pictures, LIMITS["local"])
+    draft = desk.draft("canny", desk.picture(saved(tmp_path, scene(640, 480))), family="pocket")
+    request = desk.request(draft, family="pocket", values=RUN)
+    assert np.array_equal(pictures.get(request.controls[0].map), draft.map)
+    assert request.controls[0].values == {"low_threshold": 100, "high_threshold": 200}
+    assert (request.width, request.height, request.seed) == (*draft.size, 11)
+
+
+def test_a_seed_of_minus_one_is_drawn_and_returned(desk: Desk, tmp_path: Path) -> None:
+    draft = desk.draft("canny", desk.picture(saved(tmp_path, scene(256, 256))), family="pocket")
+    drawn = {desk.request(draft, family="pocket", values=RUN | {"seed": -1}).seed for _ in range(8)}
+    assert len(drawn) > 1
+    assert all(0 <= seed < 2**32 for seed in drawn)
+
+
+@pytest.mark.parametrize(
+    ("where", "values", "code"),
+    [
+        ("draft", {"annotator": "hed"}, "PARAM_CHOICE"),
+        ("draft", {"annotator": ["canny"]}, "PARAM_CHOICE"),
+        ("draft", {"values": {"low_threshold": 300}}, "PARAM_RANGE"),
+        ("draft", {"values": {"sigma": 1}}, "PARAM_TYPE"),
+        ("draft", {"family": "sdxl"}, "PARAM_CHOICE"),
+        ("draft", {"family": None}, "PARAM_CHOICE"),
+        ("draft", {"size": "banana"}, "PARAM_TYPE"),
+        ("draft", {"size": "0x0"}, "PARAM_RANGE"),
+        ("request", {"steps": 0}, "PARAM_RANGE"),
+        ("request", {"steps": 20.7}, "PARAM_TYPE"),
+        ("request", {"steps": "20"}, "PARAM_TYPE"),
+        ("request", {"seed": 2**32}, "PARAM_RANGE"),
+        ("request", {"guidance": float("nan")}, "PARAM_RANGE"),
+        ("request", {"scheduler": "../x"}, "PARAM_CHOICE"),
+        ("request", {"start": 0.5, "end": 0.5}, "PARAM_RANGE"),
+        ("request", {"strength": 99}, "PARAM_RANGE"),
+        ("request", {"prompt": "x" * 8001}, "PROMPT_TOO_LONG"),
+        ("request", {"lora": 1}, "PARAM_TYPE"),
+    ],
+)
+def test_what_is_refused(desk: Desk, tmp_path: Path, where: str, values: dict[str, Any], code: str) -> None:
+    picture = desk.picture(saved(tmp_path, scene(256, 256)))
+    draft = desk.draft("canny", picture, family="pocket")
+    attempts: dict[str, Callable[[], object]] = {
+        "draft": lambda: desk.draft("canny", picture, **{"family": "pocket"} | values),
+        "request": lambda: desk.request(draft, family="pocket", values=RUN | values),
+    }
+    with pytest.raises(ArmatureError) as refusal:
+        attempts[where]()
+    assert refusal.value.code.name == code
+
+
+def test_a_profile_narrows_the_bounds(tmp_path: Path) -> None:
+    desk = Desk(PictureStore(tmp_path / "pictures"), LIMITS["public"])
+    bounds = {param.name: param.maximum for param in desk.controls}
+    assert (bounds["steps"], bounds["count"]) == (50, 2)
+    draft = desk.draft("canny", desk.picture(saved(tmp_path, scene(256, 256))), family="sd15")
+    with pytest.raises(ArmatureError, match=r"PARAM_RANGE.*from 1 to 50"):
+        desk.request(draft, family="sd15", values=RUN | {"steps": 51})
+
+
+def test_a_changed_file_is_read_anew(desk: Desk, tmp_path: Path) -> None:
+    path = saved(tmp_path, scene(64, 64))
+    first = desk.picture(path)
+    assert desk.picture(path) is first
+    saved(tmp_path, scene(96, 64))
+    assert desk.picture(path).pixels.shape == (64, 96, 3)

@@ -1,0 +1,78 @@
+"""The request: JSON and back, seeds, and what is refused until its part arrives."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from errors import ArmatureError
+from gate import LIMITS
+from pipelines.request import ControlUnit, GenerateRequest
+from pipelines.request.checks import checked
+
+UNIT = ControlUnit(condition="canny", map="0" * 64, annotator="canny", values={"low_threshold": 50})
+REQUEST = GenerateRequest(prompt="“ein Haus” 家", controls=(UNIT,), width=256, height=320, seed=7, count=3)
+
+
+def test_json_and_back_is_the_same_request() -> None:
+    full = replace(
+        REQUEST,
+        loras=(("ink", 0.8),),
+        controls=(replace(UNIT, layer_weights=(0.5,) * 13), UNIT),
+        init="1" * 64,
+    )
+    assert GenerateRequest.from_json(full.to_json()) == full
+    assert json.loads(full.to_json())["controls"][0]["layer_weights"] == [0.5] * 13
+
+
+def test_image_i_has_seed_plus_i_around_the_end() -> None:
+    assert replace(REQUEST, seed=2**32 - 2).seeds == (2**32 - 2, 2**32 - 1, 0)
+
+
+def test_a_good_request_passes_unchanged() -> None:
+    assert checked(REQUEST, LIMITS["local"]) is REQUEST
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"base": "dreamshaper"}, "PARAM_CHOICE"),
+        ({"vae": "other"}, "PARAM_CHOICE"),
+        ({"loras": (("ink", 1.0),)}, "PARAM_CHOICE"),
+        ({"clip_skip": 1}, "PARAM_CHOICE"),
+        ({"init": "1" * 64}, "PARAM_CHOICE"),
+        ({"denoise": 0.5}, "PARAM_CHOICE"),
+        ({"mask": "1" * 64}, "PARAM_CHOICE"),
+        ({"agreement": True}, "PARAM_CHOICE"),
+        ({"controls": (UNIT, UNIT)}, "PARAM_CHOICE"),
+        ({"controls": ()}, "PARAM_CHOICE"),
+        ({"controls": (replace(UNIT, mode="guess"),)}, "PARAM_CHOICE"),
+        ({"controls": (replace(UNIT, layer_weights=(1.0,) * 13),)}, "PARAM_CHOICE"),
+        ({"controls": (replace(UNIT, region="1" * 64),)}, "PARAM_CHOICE"),
+        ({"controls": (replace(UNIT, condition="nonsense"),)}, "PARAM_CHOICE"),
+        ({"controls": (replace(UNIT, condition="qr"),)}, "MODEL_MISSING"),
+        ({"controls": (replace(UNIT, start=0.6, end=0.4),)}, "PARAM_RANGE"),
+        ({"family": "sdxl"}, "PARAM_CHOICE"),
+        ({"width": 250}, "PARAM_RANGE"),
+        ({"width": 1024}, "PARAM_RANGE"),
+        ({"height": 320.0}, "PARAM_TYPE"),
+        ({"steps": 151}, "PARAM_RANGE"),
+        ({"scheduler": "magic"}, "PARAM_CHOICE"),
+        ({"prompt": "x" * 8001}, "PROMPT_TOO_LONG"),
+        ({"family": "sd15", "width": 2048, "height": 2048, "steps": 150, "count": 8}, "BUDGET"),
+    ],
+)
+def test_what_is_refused(change: dict[str, Any], code: str) -> None:
+    with pytest.raises(ArmatureError) as refusal:
+        checked(replace(REQUEST, **change), LIMITS["local"])
+    assert refusal.value.code.name == code
+    assert refusal.value.todo
+
+
+def test_the_budget_says_what_would_fit() -> None:
+    request = replace(REQUEST, family="sd15", width=1024, height=1024, steps=150, count=8)
+    with pytest.raises(ArmatureError) as refusal:
+        checked(request, LIMITS["local"])
+    fits = int(refusal.value.allowed.split()[0])
+    assert checked(replace(request, count=fits), LIMITS["local"]).count == fits

@@ -1,0 +1,535 @@
+"""The program as a whole, over HTTP and without a browser: it starts, answers, refuses in words, and ends."""
+
+import json
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image, ImageDraw
+
+import app as program
+import settings
+from annotators.base import Pixels
+from conditions import CONDITIONS
+from gate import LIMITS
+from models.store import Store
+from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, UNIT_PARAMS
+from pipelines.request.intake import fit
+from tests.serving import ROOT, START_SECONDS, App, Front, free_port, log_of, serving, start, until
+
+FAST = {"prompt": "a red house", "steps": 2, "size": "128x128"}
+
+
+@pytest.fixture(scope="module")
+def studio(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app with the tiny family."""
+    with serving(tmp_path_factory.mktemp("studio"), store.weights) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app without a single model."""
+    folder = tmp_path_factory.mktemp("empty")
+    (folder / "weights").mkdir()
+    with serving(folder, folder / "weights") as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn picture with edges of several strengths, 400x300."""
+    path: Path = tmp_path_factory.mktemp("pictures") / "drawn.png"
+    image = Image.new("RGB", (400, 300), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((40, 60, 220, 250), fill=(150, 160, 150))
+    draw.ellipse((180, 100, 360, 280), fill=(240, 120, 20), outline="black", width=3)
+    for x in range(50, 210, 8):
+        draw.line((x, 70, x, 150), fill=(150 - x // 3, 140, 150))
+    image.save(path)
+    return path
+
+
+@contextmanager
+def client_of(app: App) -> Iterator[Client]:
+    """A client as another program would use it, that tells nobody else."""
+    client = Client(app.url, verbose=False, download_files=app.folder / "fetched", analytics_enabled=False)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def client(studio: App) -> Iterator[Client]:
+    with client_of(studio) as client:
+        yield client
+
+
+@pytest.fixture
+def ask(client: Client, picture: Path) -> Callable[..., Any]:
+    """`ask(endpoint, **values)`: what the endpoint answers about the drawn picture."""
+
+    def asked(endpoint: str, **values: Any) -> Any:
+        return client.predict(**{"image": handle_file(picture), **values}, api_name=endpoint)
+
+    return asked
+
+
+def pixels(path: str | Path) -> Pixels:
+    """RGB uint8 (H, W, 3) of a file."""
+    with Image.open(path) as image:
+        assert image.mode == "RGB"
+        return np.asarray(image)
+
+
+# The page
+
+
+def test_the_page_is_there_when_the_line_says_so(studio: App) -> None:
+    answer = httpx.get(studio.url)
+    assert answer.status_code == 200
+    assert "Armature" in answer.text
+    assert f"Armature is ready at {studio.url}\n" in studio.log
+
+
+def test_the_page_is_there_in_time(studio: App) -> None:
+    assert 0 < studio.seconds < START_SECONDS
+
+
+def test_the_page_has_a_tab_for_every_condition(studio: App) -> None:
+    components = httpx.get(f"{studio.url}/config").json()["components"]
+    titles = [part["props"]["label"] for part in components if part["type"] == "tabitem"]
+    assert titles == [condition.title for condition in CONDITIONS.values()]
+    assert len(titles) == 15
+
+
+def test_the_models_become_ready(studio: App) -> None:
+    front = Front(studio.url)
+    front.wait_for_models()
+    front.close()
+
+
+# Everything up to the launch as the program does it, and then what was imported for it.
+PROBE = """
+import json, sys
+import gradio
+
+def launch(page, **options):
+    titles = [block.label for block in page.blocks.values() if isinstance(block, gradio.Tab)]
+    print(json.dumps({"tabs": len(titles), "modules": sorted({name.split(".")[0] for name in sys.modules})}))
+    raise SystemExit(0)
+
+gradio.Blocks.launch = launch
+import app
+sys.exit(app.main(sys.argv[1:]))
+"""
+
+
+def test_building_the_page_imports_nothing_heavy(store: Store, tmp_path: Path) -> None:
+    process = start(tmp_path, store.weights, "--port", str(free_port()), program=("-c", PROBE))
+    assert process.wait(timeout=START_SECONDS) == 0, log_of(tmp_path)
+    seen = json.loads(log_of(tmp_path))
+    assert seen["tabs"] == len(CONDITIONS)
+    assert {"gradio", "cv2", "numpy", "pipelines"} <= set(seen["modules"])
+    heavy = {"torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors"}
+    assert heavy.isdisjoint(seen["modules"])
+
+
+def test_a_busy_port_is_one_sentence(store: Store, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start(tmp_path, store.weights, "--port", str(port))
+        assert process.wait(timeout=START_SECONDS) == 1
+    (said,) = log_of(tmp_path).splitlines()
+    assert said.startswith("PORT_BUSY: ")
+    assert f"127.0.0.1:{port}" in said
+    assert f'make run ARGS="--port {port + 1}"' in said
+
+
+# The network
+
+# Runs a program while every way out of this machine is refused, and written down.
+WATCH = """
+import ipaddress, os, runpy, sys
+
+record = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+ADDRESSES = {"socket.connect": 1, "socket.sendto": 1, "socket.sendmsg": 1}
+HOSTS = {"socket.getaddrinfo": 0, "socket.gethostbyname": 0, "socket.gethostbyaddr": 0}
+
+def is_local(host):
+    if host in (None, "", b"", "localhost", b"localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host).is_loopback
+    except ValueError:
+        return False
+
+def watch(event, arguments):
+    if event in ADDRESSES:
+        address = arguments[ADDRESSES[event]]
+        host = address[0] if isinstance(address, tuple) else None  # sockets of this machine have a path
+    elif event in HOSTS:
+        host = arguments[HOSTS[event]]
+    else:
+        return
+    if not is_local(host):
+        os.write(record, f"{event} {host!r}\\n".encode())
+        raise OSError("the network is off in this test")
+
+sys.addaudithook(watch)
+sys.path[0] = os.getcwd()
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Path:
+    """The program that watches another."""
+    path = tmp_path / "watch.py"
+    path.write_text(WATCH)
+    return path
+
+
+def test_nothing_leaves_the_machine(store: Store, picture: Path, watch: Path, tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    with serving(tmp_path, store.weights, program=(str(watch), str(record), "app.py")) as app:
+        with client_of(app) as client:
+            images, _, _ = client.predict(image=handle_file(picture), **FAST, api_name="/canny")
+        assert len(images) == 1
+        assert record.read_text() == ""
+
+
+def test_the_watch_sees_what_leaves(watch: Path, tmp_path: Path) -> None:
+    tries = tmp_path / "tries.py"
+    tries.write_text(
+        "import contextlib, socket\n"
+        "datagrams = socket.socket(type=socket.SOCK_DGRAM)\n"
+        "for reach in (\n"
+        "    lambda: socket.getaddrinfo('armature.example', 80),\n"
+        "    lambda: socket.create_connection(('192.0.2.1', 80), timeout=1),\n"
+        "    lambda: socket.socket().connect(('192.0.2.1', 80)),\n"
+        "    lambda: datagrams.sendto(b'', ('192.0.2.1', 53)),\n"
+        "    lambda: datagrams.sendto(b'', ('127.0.0.1', 53)),\n"
+        "    lambda: socket.getaddrinfo('localhost', 80),\n"
+        "):\n"
+        "    with contextlib.suppress(OSError):\n"
+        "        reach()\n"
+    )
+    record = tmp_path / "record"
+    subprocess.run([sys.executable, watch, record, tries], check=True, timeout=START_SECONDS)
+    assert record.read_text().splitlines() == [
+        "socket.getaddrinfo 'armature.example'",
+        "socket.getaddrinfo '192.0.2.1'",
+        "socket.connect '192.0.2.1'",
+        "socket.sendto '192.0.2.1'",
+    ]
+
+
+# The endpoints
+
+
+def test_a_picture_comes_back_with_its_map_and_its_seed(ask: Callable[..., Any]) -> None:
+    images, map, info = ask("/canny", seed=7, **FAST)
+    assert [pixels(image).shape for image in images] == [(128, 128, 3)]
+    assert pixels(map).shape == (128, 128, 3)
+    assert info["seeds"] == [7]
+    assert info["seconds"] > 0
+    assert info["notices"] == []
+    assert info["request"]["steps"] == 2
+    assert info["request"]["controls"][0]["annotator"] == "canny"
+
+
+def test_a_seed_makes_the_same_picture_again(ask: Callable[..., Any]) -> None:
+    (first,), _, info = ask("/canny", seed=-1, **FAST)
+    (seed,) = info["seeds"]
+    (again,), _, _ = ask("/canny", seed=seed, **FAST)
+    (other,), _, _ = ask("/canny", seed=(seed + 1) % 2**32, **FAST)
+    assert np.array_equal(pixels(first), pixels(again))
+    assert not np.array_equal(pixels(first), pixels(other))
+
+
+def test_every_picture_of_a_batch_has_its_seed(ask: Callable[..., Any]) -> None:
+    images, _, info = ask("/canny", seed=2**32 - 1, count=2, **FAST)
+    assert info["seeds"] == [2**32 - 1, 0]
+    (alone,), _, _ = ask("/canny", seed=0, **FAST)
+    first, second, single = (pixels(path).astype(int) for path in (*images, alone))
+    # float32 adds up in another order in a batch of two: at most a rounding of the last bit apart
+    assert np.abs(second - single).max() <= 2
+    assert np.abs(first - single).max() > 20
+
+
+@pytest.mark.parametrize(("low", "high"), [(100, 200), (30, 60)])
+def test_the_map_is_canny_of_the_fitted_picture(
+    low: int, high: int, ask: Callable[..., Any], picture: Path
+) -> None:
+    values = {"low_threshold": low, "high_threshold": high}
+    _, map, info = ask("/canny", prompt="x", steps=1, values=values)
+    width, height = info["request"]["width"], info["request"]["height"]
+    assert (width, height) == (320, 256)
+    edges = cv2.Canny(fit(pixels(picture), width, height, "area"), low, high)
+    assert 0 < edges.mean() < 128
+    assert np.array_equal(pixels(map), np.repeat(edges[:, :, None], 3, axis=2))
+
+
+def test_thresholds_change_the_map(ask: Callable[..., Any]) -> None:
+    strict, _ = ask("/annotate", annotator="canny", resolution=256)
+    loose, _ = ask(
+        "/annotate", annotator="canny", resolution=256, values={"low_threshold": 5, "high_threshold": 10}
+    )
+    assert pixels(loose).mean() > pixels(strict).mean()
+
+
+def test_annotate_keeps_the_size_of_the_picture(ask: Callable[..., Any], picture: Path) -> None:
+    map, told = ask("/annotate", annotator="canny", resolution=300)
+    assert np.array_equal(pixels(map)[:, :, 0], cv2.Canny(pixels(picture), 100, 200))
+    assert told == {"data": None, "notices": []}
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "no steps": ("/canny", {"steps": 0}, "PARAM_RANGE"),
+    "too many steps": ("/canny", {"steps": 151}, "PARAM_RANGE"),
+    "steps that are no whole number": ("/canny", {"steps": 20.7}, "PARAM_TYPE"),
+    "steps as text": ("/canny", {"steps": "20"}, "PARAM_TYPE"),
+    "steps that are no number": ("/canny", {"steps": True}, "PARAM_TYPE"),
+    "too much guidance": ("/canny", {"guidance": 1e9}, "PARAM_RANGE"),
+    "a scheduler that is not there": ("/canny", {"scheduler": "magic"}, "PARAM_CHOICE"),
+    "a size that is none": ("/canny", {"size": "big"}, "PARAM_TYPE"),
+    "a huge size": ("/canny", {"size": "99999x512"}, "PARAM_RANGE"),
+    "a seed below -1": ("/canny", {"seed": -2}, "PARAM_RANGE"),
+    "nine pictures": ("/canny", {"count": 9}, "PARAM_RANGE"),
+    "a control that ends before it begins": ("/canny", {"start": 0.8, "end": 0.2}, "PARAM_RANGE"),
+    "a prompt without end": ("/canny", {"prompt": "a" * 8001}, "PROMPT_TOO_LONG"),
+    "a prompt that is no text": ("/canny", {"prompt": ["a"]}, "PARAM_TYPE"),
+    "another tab's annotator": ("/softedge", {"annotator": "canny"}, "PARAM_CHOICE"),
+    "a model that is not there": ("/canny", {"model": "sd99"}, "PARAM_CHOICE"),
+    "a setting that is not there": ("/canny", {"values": {"sigma": 1}}, "PARAM_TYPE"),
+    "settings that are none": ("/canny", {"values": [1]}, "PARAM_TYPE"),
+    "a threshold out of bounds": ("/canny", {"values": {"low_threshold": 256}}, "PARAM_RANGE"),
+    "no picture": ("/canny", {"image": None}, "IMG_EMPTY"),
+    "an address": (
+        "/canny",
+        {"image": {"path": "http://127.0.0.1/x.png"}},
+        "INPUT_SOURCE",
+    ),
+    "an annotator that is not there": ("/annotate", {"annotator": "magic"}, "PARAM_CHOICE"),
+    "annotators that are several": ("/annotate", {"annotator": ["canny"]}, "PARAM_CHOICE"),
+    "a resolution of nothing": ("/annotate", {"resolution": 0}, "PARAM_RANGE"),
+    "a resolution as text": ("/annotate", {"resolution": "512"}, "PARAM_TYPE"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_carry_a_code_and_no_secrets(name: str, ask: Callable[..., Any], studio: App) -> None:
+    endpoint, values, code = REFUSED[name]
+    with pytest.raises(AppError) as refused:
+        ask(endpoint, **({} if endpoint == "/annotate" else FAST) | values)
+    said = str(refused.value)
+    assert said.endswith(f"({code})"), said
+    for secret in ("Traceback", 'File "', ".py", str(ROOT), str(studio.folder), "/home", "/tmp"):
+        assert secret not in said
+
+
+def test_a_file_that_is_no_picture_is_refused(ask: Callable[..., Any], tmp_path: Path) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("This is not a picture at all, whatever its name says.")
+    with pytest.raises(AppError, match=r"\(IMG_FORMAT\)$"):
+        ask("/canny", **FAST, image=handle_file(text))
+
+
+def schema(app: App, endpoint: str) -> dict[str, dict[str, Any]]:
+    """What the API says about the parameters of an endpoint, by name."""
+    answer = httpx.get(f"{app.url}/gradio_api/info").json()
+    parameters = answer["named_endpoints"][endpoint]["parameters"]
+    return {entry["parameter_name"]: entry["type"] for entry in parameters}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_the_schema_has_every_bound(condition: str, studio: App) -> None:
+    entries = schema(studio, f"/{condition}")
+    for param in (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS):
+        assert entries[param.name] == param.schema()
+    assert entries["annotator"]["enum"] == list(CONDITIONS[condition].annotators)
+    assert (entries["steps"]["minimum"], entries["steps"]["maximum"]) == (1, 150)
+    assert entries["seed"]["maximum"] == 2**32 - 1
+
+
+# Without any model
+
+
+def test_without_a_model_the_structure_is_still_shown(empty: App, picture: Path) -> None:
+    with client_of(empty) as client:
+        map, _ = client.predict(image=handle_file(picture), annotator="canny", api_name="/annotate")
+    assert pixels(map).any()
+
+
+@pytest.mark.parametrize(
+    ("model", "way"),
+    [
+        ("pocket", "weights/pocket is not part of this checkout: choose another model"),
+        ("sd15", "hf download lllyasviel/control_v11p_sd15_canny"),
+    ],
+)
+def test_without_a_model_a_generation_says_how_to_get_it(
+    model: str, way: str, empty: App, picture: Path
+) -> None:
+    with client_of(empty) as client, pytest.raises(AppError) as refused:
+        client.predict(image=handle_file(picture), prompt="x", model=model, api_name="/canny")
+    assert str(refused.value).endswith("(MODEL_MISSING)")
+    assert way in str(refused.value)
+
+
+def test_without_a_model_the_buttons_say_so(empty: App) -> None:
+    front = Front(empty.url)
+    marks = front.fire("load", model="sd15")
+    front.close()
+    for name in CONDITIONS:
+        assert marks[f"{name}-generate"]["value"] == "Generate · model missing"
+        assert marks[f"{name}-generate"]["interactive"] is False
+        assert "hf download" in marks[f"{name}-missing"]
+
+
+# On a Space, and over a public link
+
+
+def test_a_space_is_public_and_works(store: Store, picture: Path, tmp_path: Path) -> None:
+    space = {"SPACE_ID": "someone/armature", "SYSTEM": "spaces"}
+    with serving(tmp_path, store.weights, environment=space) as app:
+        entries = schema(app, "/canny")
+        assert entries["steps"]["maximum"] == 50
+        assert entries["count"]["maximum"] == 2
+        assert entries["prompt"]["maxLength"] == 2000
+        with client_of(app) as client:
+            images, _, _ = client.predict(image=handle_file(picture), **FAST, api_name="/canny")
+            assert pixels(images[0]).shape == (128, 128, 3)
+            with pytest.raises(AppError, match=r"\(PARAM_RANGE\)$"):
+                client.predict(image=handle_file(picture), **FAST | {"steps": 51}, api_name="/canny")
+
+
+def test_a_space_listens_to_everybody() -> None:
+    chosen = settings.from_environment({"SPACE_ID": "someone/armature"})
+    assert (chosen.host, chosen.port, chosen.profile, chosen.space) == ("0.0.0.0", 7860, "public", True)
+
+
+class FakePage:
+    """Takes what the launch is given, and launches nothing."""
+
+    def __init__(self, link: str | None) -> None:
+        self.link = link
+        self.options: dict[str, Any] = {}
+
+    def queue(self, **options: Any) -> None:
+        pass
+
+    def launch(self, **options: Any) -> tuple[None, str, str | None]:
+        self.options = options
+        return None, "", self.link
+
+    def block_thread(self) -> None:
+        pass
+
+
+@pytest.fixture
+def launch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., tuple[int, dict[str, Any]]]]:
+    """`launch(*flags, link=...)`: the exit code, and what the page was launched with; nothing is started."""
+    for name in ("ARMATURE_PROFILE", "SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(settings, "prepare_process", lambda cache: None)
+    monkeypatch.setattr(logging, "basicConfig", lambda **options: None)
+    monkeypatch.setattr("pipelines.engine.ThreadEngine.start", lambda engine: None)
+
+    def launched(
+        *flags: str, link: str | None = "https://some.gradio.live"
+    ) -> tuple[int, dict[str, Any]]:
+        page = FakePage(link)
+        monkeypatch.setattr("ui.studio.Studio.page", lambda studio: page)
+        places = ["--weights", str(tmp_path), "--outputs", str(tmp_path), "--port", str(free_port())]
+        return program.main([*places, *flags]), page.options
+
+    yield launched
+
+
+def test_a_public_link_has_a_password_and_the_public_limits(
+    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, options = launch("--share", "--profile", "local")
+    said = capsys.readouterr().out
+    password = said.strip().rpartition(" ")[2]
+    assert code == 0
+    assert options["share"] is True
+    assert options["max_file_size"] == LIMITS["public"].file_bytes
+    assert "https://some.gradio.live" in said
+    assert len(password) >= 16
+    assert said.count(password) == 1
+    assert options["auth"]("anybody", password)
+    for wrong in ("", password[:-1], password + "x", "pässwörd"):
+        assert not options["auth"]("anybody", wrong)
+    _, again = launch("--share")
+    assert not again["auth"]("anybody", password)
+
+
+def test_an_open_public_link_has_the_public_limits(
+    launch: Callable[..., tuple[int, dict[str, Any]]],
+) -> None:
+    code, options = launch("--share-open", "--profile", "local")
+    assert (code, options["share"], options["auth"]) == (0, True, None)
+    assert options["max_file_size"] == LIMITS["public"].file_bytes
+
+
+def test_without_share_there_is_no_link(
+    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, options = launch(link=None)
+    assert (code, options["share"], options["auth"]) == (0, False, None)
+    assert options["server_name"] == "127.0.0.1"
+    assert options["max_file_size"] == LIMITS["local"].file_bytes
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_link_that_can_not_be_made_is_said(
+    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _ = launch("--share", link=None)
+    assert code == 1
+    assert capsys.readouterr().err.startswith("HUB_UNREACHABLE: No public link could be made")
+
+
+@pytest.mark.parametrize("flag", ["--share", "--share-open"])
+def test_sharing_forces_the_public_profile(flag: str) -> None:
+    assert settings.from_command_line([flag, "--profile", "local"]).profile == "public"
+
+
+# The end
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_when_it_is_told_to_even_at_work(
+    how: signal.Signals, store: Store, picture: Path, tmp_path: Path
+) -> None:
+    with serving(tmp_path, store.weights) as app:
+        with client_of(app) as client:
+            client.submit(image=handle_file(picture), prompt="x", steps=150, api_name="/canny")
+            until(lambda: "control lines" in app.log, seconds=START_SECONDS)
+            code = app.stop(how)
+        assert code in (0, -how)
+        assert "Traceback" not in app.log
+        port = int(app.url.rpartition(":")[2])
+    with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
+        probe.connect(("127.0.0.1", port))

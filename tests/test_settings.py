@@ -1,0 +1,67 @@
+"""Settings: flags over environment over defaults; a share link and a Space are public."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import settings
+from errors import ArmatureError
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WEIGHTS", "OUTPUTS", "MODEL", "DEVICE", "PROFILE"):
+        monkeypatch.delenv(f"ARMATURE_{name}", raising=False)
+    monkeypatch.delenv("SPACE_ID", raising=False)
+
+
+def test_the_defaults_are_local() -> None:
+    chosen = settings.from_command_line([])
+    assert (chosen.host, chosen.port, chosen.profile) == ("127.0.0.1", 7860, "local")
+    assert not chosen.share
+
+
+def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARMATURE_WEIGHTS", "/a")
+    monkeypatch.setenv("ARMATURE_DEVICE", "cpu")
+    monkeypatch.setenv("ARMATURE_MODEL", "sd15")
+    chosen = settings.from_command_line(["--weights", "/b", "--port", "8000"])
+    assert (chosen.weights, chosen.device, chosen.model, chosen.port) == (Path("/b"), "cpu", "sd15", 8000)
+
+
+@pytest.mark.parametrize("flag", ["--share", "--share-open"])
+def test_a_share_link_is_public(flag: str) -> None:
+    chosen = settings.from_command_line([flag, "--profile", "local"])
+    assert chosen.share
+    assert chosen.profile == "public"
+    assert chosen.share_open == (flag == "--share-open")
+
+
+def test_a_space_is_public_and_listens_everywhere() -> None:
+    chosen = settings.from_environment({"SPACE_ID": "somebody/armature"})
+    assert (chosen.space, chosen.profile, chosen.host) == (True, "public", "0.0.0.0")
+
+
+def test_an_unknown_profile_is_refused() -> None:
+    with pytest.raises(ArmatureError, match=r"PARAM_CHOICE.*'open'.*local, lan, public"):
+        settings.from_environment({"ARMATURE_PROFILE": "open"})
+
+
+@pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "x"], ["--profile", "open"], ["--what"]])
+def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        settings.from_command_line(arguments)
+    assert left.value.code == 2
+
+
+def test_the_process_is_made_quiet_and_what_the_user_set_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment = {"HF_HOME": "/mine"}
+    monkeypatch.setattr(os, "environ", environment)
+    settings.prepare_process(tmp_path)
+    assert environment["GRADIO_ANALYTICS_ENABLED"] == "False"
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    assert environment["GRADIO_TEMP_DIR"] == str(tmp_path / "gradio")
+    assert environment["HF_HOME"] == "/mine"

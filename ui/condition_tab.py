@@ -1,0 +1,121 @@
+"""One tab: a picture goes in, its map comes out, and Generate follows it. Made from one `Condition`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from conditions import Condition
+from pipelines.request.controls import UNIT_PARAMS
+from ui.controls import widget
+
+Raw = Mapping[Component, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionTab:
+    """The components of one tab. `values` are the settings of each annotator, by annotator and name."""
+
+    condition: Condition
+    picture: gr.Image
+    map: gr.Image
+    annotator: gr.Dropdown
+    values: Mapping[str, Mapping[str, Component]]
+    groups: Mapping[str, gr.Group]
+    unit: Mapping[str, Component]
+    annotate: gr.Button
+    generate: gr.Button
+    notes: gr.HTML
+    missing: gr.HTML
+
+    @property
+    def settings(self) -> list[Component]:
+        """Everything that changes the map when it is moved."""
+        return [component for group in self.values.values() for component in group.values()]
+
+    @property
+    def inputs(self) -> set[Component]:
+        """All that a handler of this tab reads."""
+        return {self.picture, self.annotator, *self.settings, *self.unit.values()}
+
+    def annotator_values(self, raw: Raw) -> dict[str, Any]:
+        """The settings of the chosen annotator."""
+        return {name: raw[part] for name, part in self.values.get(raw[self.annotator], {}).items()}
+
+    def unit_values(self, raw: Raw) -> dict[str, Any]:
+        """Strength and window of the control."""
+        return {name: raw[part] for name, part in self.unit.items()}
+
+
+def condition_tab(condition: Condition) -> ConditionTab:
+    """Lay out the tab of a condition; wiring is the studio's business."""
+    name = condition.name
+    with gr.Column(elem_classes="structure"):
+        gr.HTML(f"<p>{condition.help}</p>", elem_classes="lead")
+        with gr.Row(elem_classes="pair"):
+            picture = gr.Image(
+                label="Your picture",
+                type="filepath",
+                image_mode=None,
+                sources=["upload", "clipboard", "webcam"],
+                format="png",
+                elem_id=f"{name}-picture",
+                placeholder="Drop a picture here\nor click to choose one",
+            )
+            map_image = gr.Image(
+                label="The map that the model follows",
+                interactive=False,
+                format="png",
+                buttons=["download", "fullscreen"],
+                elem_id=f"{name}-map",
+                elem_classes="map",
+            )
+        notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
+        with gr.Row(elem_classes="method"):
+            annotator = gr.Dropdown(
+                [(method.label, method.name) for method in condition.available_annotators],
+                value=condition.annotators[0],
+                label="Take the structure with",
+                interactive=len(condition.annotators) > 1,
+                elem_id=f"{name}-annotator",
+            )
+            annotate = gr.Button("Annotate", elem_id=f"{name}-annotate", scale=0, min_width=120)
+        values, groups = _annotator_settings(condition)
+        with gr.Accordion("Control", open=False):
+            unit = {param.name: widget(param, elem_id=f"{name}-{param.name}") for param in UNIT_PARAMS}
+    with gr.Column(elem_classes="go"):
+        generate = gr.Button("Generate", variant="primary", size="lg", elem_id=f"{name}-generate")
+        missing = gr.HTML(elem_id=f"{name}-missing", elem_classes="told")
+    return ConditionTab(
+        condition=condition,
+        picture=picture,
+        map=map_image,
+        annotator=annotator,
+        values=values,
+        groups=groups,
+        unit=unit,
+        annotate=annotate,
+        generate=generate,
+        notes=notes,
+        missing=missing,
+    )
+
+
+def _annotator_settings(
+    condition: Condition,
+) -> tuple[dict[str, dict[str, Component]], dict[str, gr.Group]]:
+    """A group of widgets for each annotator that has settings; only the default's is visible."""
+    values: dict[str, dict[str, Component]] = {}
+    groups: dict[str, gr.Group] = {}
+    for method in condition.available_annotators:
+        if not method.params:
+            continue
+        with gr.Group(visible=method.name == condition.annotators[0], elem_classes="settings") as group:
+            values[method.name] = {
+                param.name: widget(param, elem_id=f"{condition.name}-{method.name}-{param.name}")
+                for param in method.params
+            }
+        groups[method.name] = group
+    return values, groups

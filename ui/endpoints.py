@@ -1,0 +1,201 @@
+"""The public endpoints: one per condition, and `/annotate`. Names, types and bounds come from the tables.
+
+The page's own events are private; these are what `gradio_client` and other programs call, by names.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gradio.context import Context
+from gradio.data_classes import FileData
+from gradio.events import api
+
+import annotators
+import gate
+from annotators import ANNOTATORS
+from conditions import Condition
+from errors import PARAM_TYPE
+from params import Param
+from pipelines.engine import Engine, Job
+from pipelines.request import Saved
+from pipelines.request.intake import Desk
+from ui.border import answers
+from ui.uploads import served, served_map, uploaded
+
+PICTURE_SCHEMA = {"title": "Image", "description": "An uploaded picture.", "type": "object"}
+VALUES_SCHEMA = {
+    "title": "Values",
+    "description": "The annotator's own settings by name; left out, each has its default.",
+    "type": "object",
+    "default": {},
+}
+TYPES = {"integer": int, "number": float, "switch": bool, "choice": str, "text": str}
+
+
+def add_endpoint(condition: Condition, desk: Desk, engine: Engine, family: str) -> None:
+    """`/<condition>(image, prompt, ...) -> (images, map, info)`: annotate and generate in one call."""
+    annotator = Param(
+        name="annotator",
+        label="Annotator",
+        kind="choice",
+        default=condition.annotators[0],
+        choices=condition.annotators,
+        help="How the structure is taken out of the picture.",
+    )
+    model = Param(
+        name="model",
+        label="Model",
+        kind="choice",
+        default=family,
+        choices=tuple(name for _, name in desk.families),
+        help="The model family that paints.",
+    )
+    prompts, rest = desk.controls[:2], desk.controls[2:]
+
+    def call(image: Any, **given: Any) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+        draft = desk.draft(
+            condition.name,
+            desk.picture(uploaded(image)),
+            annotator=given.pop("annotator"),
+            values=_values(given.pop("values")),
+            family=given["model"],
+            size=given["size"],
+        )
+        request = desk.request(draft, family=given.pop("model"), values=given)
+        job = _over(engine, engine.submit("generate", request))
+        return _answer(job.outcome)
+
+    _publish(
+        call,
+        condition.name,
+        f"{condition.title}. {condition.help}",
+        {"image": PICTURE_SCHEMA}
+        | {param.name: param for param in (*prompts, annotator)}
+        | {"values": VALUES_SCHEMA}
+        | {param.name: param for param in (*rest, model)},
+        tuple[list[Any], dict[str, Any], dict[str, Any]],
+    )
+
+
+def add_annotate(desk: Desk) -> None:
+    """`/annotate(image, annotator, resolution, values) -> (map, data)`: the structure alone."""
+    methods = Param(
+        name="annotator",
+        label="Annotator",
+        kind="choice",
+        default=next(iter(ANNOTATORS)),
+        choices=tuple(ANNOTATORS),
+        help="How the structure is taken out of the picture.",
+    )
+    size = Param(
+        name="resolution",
+        label="Resolution",
+        kind="integer",
+        default=512,
+        minimum=annotators.SMALLEST_WORK,
+        maximum=annotators.LARGEST_WORK,
+        step=1,
+        help="The short side of the picture while it is annotated.",
+    )
+
+    def call(
+        image: Any, annotator: Any, resolution: Any, values: Any
+    ) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        method = annotators.find(str(methods.check(annotator)))
+        known: dict[str, Any] = dict(gate.check_values(method.params, _values(values)))
+        picture = desk.picture(uploaded(image))
+        found = annotators.annotate(
+            method.name, picture.pixels, resolution=int(size.check(resolution)), **known
+        )
+        notices = [*picture.notices, *found.notices]
+        return _file(served_map(found.map)), {"data": found.data, "notices": notices}
+
+    _publish(
+        call,
+        "annotate",
+        "The structure of a picture, as a map of the picture's own size.",
+        {
+            "image": PICTURE_SCHEMA,
+            "annotator": methods,
+            "resolution": size,
+            "values": VALUES_SCHEMA,
+        },
+        tuple[dict[str, Any], dict[str, Any]],
+    )
+
+
+def _publish(
+    call: Callable[..., Any],
+    name: str,
+    description: str,
+    inputs: Mapping[str, Param | Mapping[str, Any]],
+    returns: Any,
+) -> None:
+    """Register a function of named inputs; each is a declared control or a JSON schema of its own."""
+
+    def endpoint(*values: Any) -> Any:
+        return call(**dict(zip(inputs, values, strict=True)))
+
+    kinds = {key: TYPES[entry.kind] if isinstance(entry, Param) else dict for key, entry in inputs.items()}
+    parameters = [
+        inspect.Parameter(
+            key,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=_default(entry),
+            annotation=kinds[key],
+        )
+        for key, entry in inputs.items()
+    ]
+    guarded = answers(endpoint)
+    guarded.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
+    guarded.__annotations__ = kinds | {"return": returns}
+    dependency = api(guarded, api_name=name, api_description=description, concurrency_limit=None)
+    _describe(dependency, list(inputs.values()))
+
+
+def _default(entry: Param | Mapping[str, Any]) -> Any:
+    if isinstance(entry, Param):
+        return entry.default
+    return entry.get("default", inspect.Parameter.empty)
+
+
+def _describe(dependency: Any, inputs: list[Param | Mapping[str, Any]]) -> None:
+    """Give the endpoint's inputs their own schemas, with the bounds that type hints can't carry."""
+    page = Context.root_block
+    assert page is not None, "endpoints are made inside the page"
+    for component, entry in zip(page.fns[dependency["id"]].inputs, inputs, strict=True):
+        schema = entry.schema() if isinstance(entry, Param) else dict(entry)
+        component.label = str(schema["title"])  # type: ignore[union-attr]
+        component._api_info = schema  # type: ignore[union-attr]
+
+
+def _values(values: Any) -> Mapping[str, Any]:
+    if not isinstance(values, dict):
+        raise PARAM_TYPE("values can't be taken", found=type(values).__name__, allowed="an object")
+    return values
+
+
+def _over(engine: Engine, job_id: str) -> Job:
+    """The job when it is over, or its own error."""
+    *_, job = engine.follow(job_id)
+    if job.error is not None:
+        raise job.error
+    return job
+
+
+def _answer(saved: Saved) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    info = {
+        "seeds": [image.seed for image in saved.images],
+        "seconds": round(saved.seconds, 3),
+        "notices": list(saved.notices),
+        "request": json.loads(saved.request.to_json()),
+    }
+    images = [_file(served(image.path)) for image in saved.images]
+    return images, _file(served(saved.maps[0][1])), info
+
+
+def _file(path: str) -> dict[str, Any]:
+    return FileData(path=path, orig_name=Path(path).name, mime_type="image/png").model_dump()

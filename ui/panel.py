@@ -1,0 +1,89 @@
+"""The panel that all tabs share: prompt, settings, progress and results. Changing tab keeps it as it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS
+from pipelines.request.intake import Desk
+from ui.controls import widget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """The shared components. `values` are the declared controls; `job` and `shown` belong to a visitor."""
+
+    values: Mapping[str, Component]
+    model: gr.Dropdown
+    progress: gr.HTML
+    cancel: gr.Button
+    gallery: gr.Gallery
+    info: gr.HTML
+    job: gr.State
+    shown: gr.State
+
+    @property
+    def inputs(self) -> set[Component]:
+        """All that a generation reads from the panel."""
+        return {self.model, *self.values.values()}
+
+    def run_values(self, raw: Mapping[Component, Any]) -> dict[str, Any]:
+        """Prompt and settings, raw, by name."""
+        return {name: raw[component] for name, component in self.values.items()}
+
+
+def panel(desk: Desk, family: str) -> Panel:
+    """Lay the panel out, with the declared controls within the bounds of the desk's profile."""
+    controls = {param.name: param for param in desk.controls}
+    with gr.Column(elem_id="prompts"):
+        values = {
+            PROMPT.name: widget(
+                controls[PROMPT.name],
+                info=None,
+                placeholder="What the picture shows: “a house at sunset, watercolour”",
+            ),
+            NEGATIVE_PROMPT.name: widget(
+                controls[NEGATIVE_PROMPT.name],
+                info=None,
+                lines=1,
+                placeholder="What it should not show (optional)",
+            ),
+        }
+    with gr.Column(elem_id="results"):
+        cancel = gr.Button("Cancel", visible=False, elem_id="cancel")
+        progress = gr.HTML(elem_id="progress")
+        gallery = gr.Gallery(
+            label="Results",
+            columns=2,
+            object_fit="contain",
+            format="png",
+            height="auto",
+            interactive=False,
+            elem_id="gallery",
+            buttons=["download", "fullscreen"],
+        )
+        info = gr.HTML(elem_id="info", elem_classes="told")
+        with gr.Accordion("Settings", open=False, elem_id="settings"):
+            model = gr.Dropdown(
+                list(desk.families),
+                value=family,
+                label="Model",
+                info="The base that paints, with the controls that belong to it.",
+                elem_id="model",
+            )
+            with gr.Row():
+                for param in RUN_PARAMS:
+                    values[param.name] = widget(controls[param.name], min_width=220)
+    return Panel(
+        values=values,
+        model=model,
+        progress=progress,
+        cancel=cancel,
+        gallery=gallery,
+        info=info,
+        job=gr.State(""),
+        shown=gr.State([]),
+    )

@@ -1,0 +1,180 @@
+"""The studio: one tab for each entry of CONDITIONS around one shared panel, wired to the engine."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeAlias
+
+import gradio as gr
+
+from conditions import CONDITIONS
+from pipelines.engine import Engine, Job
+from pipelines.request.intake import Desk, Draft
+from ui import fragments
+from ui.border import answers, streams
+from ui.condition_tab import ConditionTab, Raw, condition_tab
+from ui.endpoints import add_annotate, add_endpoint
+from ui.panel import Panel, panel
+from ui.uploads import served, uploaded
+
+SHOWN_PICTURES = 24
+Missing: TypeAlias = Callable[[str, str], str]
+Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on the page
+
+
+class Studio:
+    """The page's handlers: each builds a request or a draft, hands it on, and shows what comes back.
+
+    `missing(family, condition)` says in words what a tab lacks and how to get it, or nothing.
+    """
+
+    def __init__(self, engine: Engine, desk: Desk, missing: Missing, family: str) -> None:
+        self._engine = engine
+        self._desk = desk
+        self._missing = missing
+        self._family = family
+
+    def page(self) -> gr.Blocks:
+        """The whole page. Events read raw values: the gate is the first to look at them."""
+        page: gr.Blocks = gr.Blocks(
+            title="Armature", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True
+        )
+        with page:
+            pill = self._head()
+            with gr.Column(elem_id="studio"):
+                with gr.Tabs(elem_id="conditions", overflow_behavior="wrap"):
+                    tabs = []
+                    for condition in CONDITIONS.values():
+                        with gr.Tab(condition.title, id=condition.name):
+                            tabs.append(condition_tab(condition))
+                shared = panel(self._desk, self._family)
+            for tab in tabs:
+                self._wire(tab, shared)
+            self._wire_shared(page, tabs, shared, pill)
+            for condition in CONDITIONS.values():
+                add_endpoint(condition, self._desk, self._engine, self._family)
+            add_annotate(self._desk)
+        return page
+
+    def _head(self) -> gr.HTML:
+        with gr.Row(elem_id="head"):
+            gr.HTML("<h1>Armature</h1><p>Keep the structure, paint the rest.</p>")
+            return gr.HTML(fragments.pill(self._engine.state), elem_id="pill")
+
+    def _wire(self, tab: ConditionTab, shared: Panel) -> None:
+        movable: list[Any] = [tab.picture, tab.annotator, *tab.settings]
+        looks: dict[str, Any] = {
+            "inputs": tab.inputs | shared.inputs,
+            "outputs": [tab.map, tab.notes, *tab.groups.values()],
+            "preprocess": False,
+            "queue": False,
+            "api_visibility": "private",
+        }
+        gr.on(
+            [component.change for component in movable],
+            answers(partial(self._look, tab, shared)),
+            show_progress="hidden",
+            trigger_mode="always_last",
+            **looks,
+        )
+        tab.annotate.click(answers(partial(self._annotate, tab, shared)), show_progress="minimal", **looks)
+        tab.generate.click(
+            streams(partial(self._generate, tab, shared)),
+            inputs=tab.inputs | shared.inputs | {shared.shown},
+            outputs=[
+                tab.map, tab.notes, shared.progress, shared.cancel, shared.gallery, shared.info,
+                shared.job, shared.shown,
+            ],
+            preprocess=False,
+            show_progress="hidden",
+            concurrency_limit=None,
+            api_visibility="private",
+        )  # fmt: skip
+
+    def _wire_shared(self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, pill: gr.HTML) -> None:
+        quiet: dict[str, Any] = {
+            "queue": False,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+        shared.cancel.click(answers(self._cancel), shared.job, shared.cancel, **quiet)
+        marks = [part for tab in tabs for part in (tab.generate, tab.missing)]
+        gr.on(
+            [page.load, shared.model.change],
+            answers(partial(self._marks, tabs)),
+            shared.model,
+            marks,
+            **quiet,
+        )
+        gr.Timer(1.0).tick(lambda: fragments.pill(self._engine.state), None, pill, **quiet)
+
+    def _draft(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Draft:
+        return self._desk.draft(
+            tab.condition.name,
+            self._desk.picture(uploaded(raw[tab.picture])),
+            annotator=raw[tab.annotator],
+            values=tab.annotator_values(raw),
+            family=raw[shared.model],
+            size=raw[shared.values["size"]],
+        )
+
+    def _annotate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Updates:
+        return _mapped(tab, self._draft(tab, shared, raw)) | _chosen(tab, raw[tab.annotator])
+
+    def _look(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Updates:
+        """As Annotate, on every move of a control; without a picture there is simply no map."""
+        if raw[tab.picture] is None:
+            return {tab.map: None, tab.notes: ""} | _chosen(tab, raw[tab.annotator])
+        return self._annotate(tab, shared, raw)
+
+    def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Iterator[Updates]:
+        draft = self._draft(tab, shared, raw)
+        values = shared.run_values(raw) | tab.unit_values(raw)
+        request = self._desk.request(draft, family=raw[shared.model], values=values)
+        job_id = self._engine.submit("generate", request)
+        yield _mapped(tab, draft) | {
+            shared.job: job_id,
+            shared.cancel: gr.update(visible=True, interactive=True),
+            shared.info: "",
+        }
+        for job in self._engine.follow(job_id):
+            if not job.over:
+                yield {shared.progress: fragments.progress(job)}
+        yield _finished(shared, job, raw[shared.shown])
+
+    def _cancel(self, job_id: str) -> Any:
+        if job_id:
+            self._engine.cancel(job_id)
+        return gr.update(interactive=False)
+
+    def _marks(self, tabs: list[ConditionTab], family: str) -> list[Any]:
+        """For each tab, its button and what it lacks in this family."""
+        marks = []
+        for tab in tabs:
+            lack = self._missing(family, tab.condition.name)
+            label = "Generate · model missing" if lack else "Generate"
+            marks += [gr.update(value=label, interactive=not lack), fragments.notes([lack] if lack else [])]
+        return marks
+
+
+def _mapped(tab: ConditionTab, draft: Draft) -> Updates:
+    return {tab.map: draft.map, tab.notes: fragments.notes(draft.notices)}
+
+
+def _chosen(tab: ConditionTab, annotator: str) -> Updates:
+    return {group: gr.update(visible=name == annotator) for name, group in tab.groups.items()}
+
+
+def _finished(shared: Panel, job: Job, shown: list[Any]) -> Updates:
+    """What the panel shows when a job is over: the pictures, or why there are none."""
+    idle: Updates = {shared.cancel: gr.update(visible=False), shared.progress: ""}
+    if job.error is not None:
+        kind = "note" if job.state == "cancelled" else "refusal"
+        return idle | {shared.info: fragments.notes([job.error.message], kind)}
+    saved = job.outcome
+    fresh = [(served(image.path), f"Seed {image.seed}") for image in saved.images]
+    shown = [*fresh, *shown][:SHOWN_PICTURES]
+    return idle | {
+        shared.gallery: gr.update(value=shown, selected_index=None),
+        shared.shown: shown,
+        shared.info: fragments.made(saved),
+    }
