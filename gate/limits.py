@@ -31,6 +31,7 @@ class Limits:
     budget: int
     job_seconds: int
     queue: int
+    queue_each: int
 
 
 LOCAL = Limits(
@@ -49,9 +50,10 @@ LOCAL = Limits(
     budget=8 * 50 * 1024 * 1024,
     job_seconds=600,
     queue=200,
+    queue_each=200,
 )
 # A guest in the house may make what the owner makes, but hands files only to well-tried decoders.
-LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), queue=64)
+LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), queue=64, queue_each=64)
 PUBLIC = replace(
     LAN,
     formats=("PNG", "JPEG", "WEBP"),
@@ -66,6 +68,7 @@ PUBLIC = replace(
     largest_side=768,
     budget=2 * 50 * 768 * 768,
     job_seconds=60,
+    queue_each=3,
 )
 LIMITS: dict[Profile, Limits] = {"local": LOCAL, "lan": LAN, "public": PUBLIC}
 

@@ -1,18 +1,17 @@
-"""The engine's homes, put together: what app and cli ask for. Here, a thread of this process."""
-
-import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+"""The engine put together, as app and cli ask for it; and what a family lacks, in words."""
 
 import conditions
 from errors import PARAM_CHOICE, ModelError
+from gate import Limits
 from models.catalogue import FAMILIES
 from models.store import Store
 from pipelines import results
-from pipelines.engine import EngineState, Handler, ThreadEngine
-from pipelines.pictures import PictureStore
-from pipelines.request import GenerateRequest, Progress, Result, Saved
+from pipelines.engine import Engine
+from pipelines.homes import Home, ProcessHome, ThreadHome
+from pipelines.jobs import JobBook
+from pipelines.kinds import kinds
+from pipelines.rows import hold
+from pipelines.worker import Worker
 
 
 def default_family(wanted: str, store: Store) -> str:
@@ -40,45 +39,18 @@ def lacking(store: Store, family: str, condition: str) -> str:
     return ""
 
 
-def in_process(
-    store: Store, folder: Callable[[], Path], pictures: PictureStore, device: str, family: str
-) -> ThreadEngine:
-    """An engine in a thread of this process. torch is imported on that thread, when it starts.
-
-    `folder` names where results go, at the moment when one is saved; `family` is loaded before any job.
-    """
-
-    def prepare(report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
-        from models import torchvision_ops
-
-        torchvision_ops.define_missing()
-        from models.device import choose
-        from pipelines.cache import ModelCache
-        from pipelines.generate import warm
-
-        chosen = choose(device)
-        ready = EngineState(phase="ready", device=chosen.title)
-
-        def loading(what: str) -> None:
-            report(EngineState(phase="loading", detail=what, device=chosen.title))
-
-        cache = ModelCache(store, pictures, chosen, on_load=loading, on_ready=lambda: report(ready))
-        if store.has(family):
-            warm(family, cache)
-        report(ready)
-        return {"generate": lambda request: generated(request, cache, folder)}
-
-    return ThreadEngine(prepare)
+def lasting_engine(worker: Worker, limits: Limits, *, in_process: bool) -> Engine:
+    """The studio's engine: its book is a file in the outputs, and what waited there waits again."""
+    path = worker.outputs / "jobs.sqlite3"
+    hold(path)
+    book = JobBook(
+        kinds(worker.outputs), path, most_waiting=limits.queue, most_each=limits.queue_each
+    )
+    results.reconcile(worker.outputs, book.interrupted)
+    home: Home = ThreadHome(worker) if in_process else ProcessHome(worker)
+    return Engine(home, book)
 
 
-def generated(request: GenerateRequest, cache: Any, folder: Callable[[], Path]) -> Iterator[Progress | Saved]:
-    """The handler of the kind "generate": the loop's own progress, then the result, saved."""
-    from pipelines.generate import generate
-
-    began = time.monotonic()
-    for event in generate(request, cache):
-        if isinstance(event, Result):
-            yield Progress(stage="saving", step=request.steps, total=request.steps)
-            yield results.save(event, folder(), time.monotonic() - began)
-        else:
-            yield event
+def passing_engine(worker: Worker) -> Engine:
+    """An engine for one command: in this process, with a book that nobody reads again."""
+    return Engine(ThreadHome(worker), JobBook(kinds(worker.outputs)))

@@ -1,8 +1,6 @@
 """Pictures by the SHA-256 of their pixels: what a request refers to, kept as PNG files."""
 
 import hashlib
-import os
-import secrets
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +8,9 @@ from PIL import Image
 import gate
 from annotators.base import Pixels
 from errors import INPUT_GONE, PARAM_TYPE
+from pipelines import durable
+
+PICTURES = "pictures"  # their folder in the outputs
 
 
 class PictureStore:
@@ -24,10 +25,8 @@ class PictureStore:
         digest = hashlib.sha256(f"{width}x{height}:".encode() + pixels.tobytes()).hexdigest()
         path = self.path(digest)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_name(f"{digest}.tmp-{secrets.token_hex(4)}")
-            Image.fromarray(pixels).save(aside, format="PNG", compress_level=1)
-            os.replace(aside, path)
+            picture = Image.fromarray(pixels)
+            durable.write(path, lambda file: picture.save(file, format="PNG", compress_level=1))
         return digest
 
     def get(self, digest: str) -> Pixels:

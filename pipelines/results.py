@@ -1,28 +1,32 @@
 """Finished pictures on disk: each a PNG that carries the request that makes it again."""
 
-import secrets
+import logging
+import os
+from collections.abc import Iterable
 from datetime import datetime
-from os import replace
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from annotators.base import Pixels
+from pipelines import durable
 from pipelines.request import Result, Saved, SavedImage
 
+log = logging.getLogger(__name__)
+
 CHUNK = "armature"  # the key of our JSON in a PNG
+IMAGES, UNFINISHED = "images", "unfinished"
 
 
 def todays(outputs: Path) -> Path:
     """The folder of today's pictures under an outputs folder."""
-    return outputs / "images" / f"{datetime.now().astimezone():%Y-%m-%d}"
+    return outputs / IMAGES / f"{datetime.now().astimezone():%Y-%m-%d}"
 
 
-def save(result: Result, folder: Path, seconds: float) -> Saved:
-    """Write the pictures and maps of a result into a folder, each aside first and then in place."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{datetime.now().astimezone():%H%M%S}-{secrets.token_hex(4)}"
+def save(result: Result, folder: Path, job_id: str, seconds: float) -> Saved:
+    """Write the pictures and maps of a job into a folder; each is whole, or not there."""
+    stem = f"{datetime.now().astimezone():%H%M%S}-{job_id[:12]}"
     images = []
     for index, (pixels, seed) in enumerate(zip(result.images, result.seeds, strict=True)):
         path = folder / f"{stem}-{index}-seed{seed}.png"
@@ -43,10 +47,26 @@ def save(result: Result, folder: Path, seconds: float) -> Saved:
 
 
 def write_png(path: Path, pixels: Pixels, texts: dict[str, str]) -> None:
-    """An RGB uint8 (H, W, 3) picture with text chunks; whoever looks finds all of it or nothing."""
+    """An RGB uint8 (H, W, 3) picture with text chunks, written durably."""
     info = PngInfo()
     for key, text in texts.items():
         info.add_itxt(key, text)
-    aside = path.with_name(f"{path.name}.tmp-{secrets.token_hex(4)}")
-    Image.fromarray(pixels).save(aside, format="PNG", pnginfo=info)
-    replace(aside, path)
+    picture = Image.fromarray(pixels)
+    durable.write(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
+
+
+def reconcile(outputs: Path, unfinished: Iterable[str]) -> int:
+    """After a program that was killed: files left aside go, and pictures of jobs that never finished step aside.
+
+    `unfinished` are the ids of jobs that were interrupted; what had been saved for them is whole, but no row
+    tells of it. It is moved out of sight, never deleted. Answers how many files were moved.
+    """
+    durable.clear_unfinished(outputs)
+    moved = 0
+    for job_id in unfinished:
+        for path in (outputs / IMAGES).rglob(f"*-{job_id[:12]}-*.png"):
+            target = outputs / UNFINISHED / path.name
+            target.parent.mkdir(exist_ok=True)
+            os.replace(path, target)
+            moved += 1
+    return moved

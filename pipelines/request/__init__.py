@@ -86,16 +86,25 @@ class GenerateRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One picture that is finished while others are not, RGB uint8 (H, W, 3), and its seed."""
+
+    pixels: Pixels
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Where a run stands; in the stage "denoising" one comes after each of the `total` steps.
 
-    `preview` is RGB uint8 (h, w, 3) of at most 256 pixels a side, or None.
+    `preview` is RGB uint8 (h, w, 3) of at most 256 pixels a side, or None. `made` is a picture just finished.
     """
 
     stage: Stage = "denoising"
     step: int
     total: int
     preview: Pixels | None = None
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

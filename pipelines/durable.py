@@ -1,0 +1,46 @@
+"""Files that are whole or not there: aside, to the disk, in place, and the folder to the disk as well."""
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+ASIDE = ".tmp-"  # in the name of every file that is not finished
+
+
+def write(path: Path, fill: Callable[[BinaryIO], None]) -> None:
+    """Write a file by `fill`. After a power cut, or a failure at any call, the old file is there or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}{ASIDE}{secrets.token_hex(4)}")
+    try:
+        with open(aside, "xb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last. Windows has no such call, and does not need it."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def clear_unfinished(folder: Path) -> int:
+    """Remove what a killed program left aside; answers how many files there were."""
+    left = [path for path in folder.rglob(f"*{ASIDE}*") if path.is_file()]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)

@@ -1,0 +1,54 @@
+"""The kinds of jobs, and how their payloads and outcomes are written into the job book."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.jobs import Kind
+from pipelines.request import GenerateRequest, Saved, SavedImage
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """A request becomes saved pictures. Their paths are kept relative to the outputs, which may move."""
+
+    outputs: Path
+    urgent: bool = False
+
+    def payload_text(self, payload: GenerateRequest) -> str:
+        return payload.to_json()
+
+    def payload(self, text: str) -> GenerateRequest:
+        return GenerateRequest.from_json(text)
+
+    def outcome_text(self, outcome: Saved) -> str:
+        return json.dumps(
+            {
+                "images": [[self._relative(image.path), image.seed] for image in outcome.images],
+                "maps": [[condition, self._relative(path)] for condition, path in outcome.maps],
+                "request": outcome.request.to_json(),
+                "notices": list(outcome.notices),
+                "seconds": outcome.seconds,
+            }
+        )
+
+    def outcome(self, text: str) -> Saved:
+        entry = json.loads(text)
+        return Saved(
+            images=tuple(
+                SavedImage(path=self.outputs / path, seed=seed) for path, seed in entry["images"]
+            ),
+            maps=tuple((condition, self.outputs / path) for condition, path in entry["maps"]),
+            request=GenerateRequest.from_json(entry["request"]),
+            notices=tuple(entry["notices"]),
+            seconds=entry["seconds"],
+        )
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self.outputs) if path.is_relative_to(self.outputs) else path)
+
+
+def kinds(outputs: Path) -> Mapping[str, Kind]:
+    """All kinds by name."""
+    return {"generate": Generate(outputs)}

@@ -1,0 +1,188 @@
+"""The SQLite file behind the job book: rows in, rows out. Its errors are ours."""
+
+import json
+import logging
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from errors import CODES, DIR_READONLY, DISK_FAILED, DISK_FULL, NOT_ALLOWED, ArmatureError
+
+if TYPE_CHECKING:
+    from pipelines.jobs import Job
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    outcome TEXT,
+    error TEXT,
+    queued_at REAL NOT NULL,
+    changed_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state);
+"""
+HELD: list[sqlite3.Connection] = []  # open as long as the process: a lock that no crash leaves behind
+OVER = "('done', 'failed', 'cancelled', 'interrupted')"
+
+
+class Rows:
+    """The table of jobs. One connection, used under the book's lock; `path` None keeps it in memory.
+
+    Every change is on the disk when its call returns (WAL, synchronous FULL). A file that is no database any
+    more is put aside under another name, and a new one begun: the pictures carry their requests themselves.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = _opened(path)
+        except sqlite3.OperationalError as error:
+            raise _ours(error) from error
+        except sqlite3.DatabaseError:
+            if path is None:
+                raise
+            aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
+            log.warning("the job book can't be read; it is kept as %s, and a new one begins", aside.name)
+            path.rename(aside)
+            for rest in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+                rest.unlink(missing_ok=True)
+            self._connection = _opened(path)
+
+    def insert(self, job: "Job", payload: str) -> int:
+        """A new row; answers its place in all time."""
+        now = time.time()
+        with self._writing() as connection:
+            cursor = connection.execute(
+                "INSERT INTO jobs (id, kind, owner, state, payload, queued_at, changed_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (job.id, job.kind, job.owner, job.state, payload, now, now),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def update(self, job: "Job", outcome: str | None) -> None:
+        """The row as the job stands now."""
+        error = None if job.error is None else error_text(job.error)
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = ?, outcome = ?, error = ?, changed_at = ? WHERE id = ?",
+                (job.state, outcome, error, time.time(), job.id),
+            )
+
+    def one(self, job_id: str) -> sqlite3.Row | None:
+        """The row of a job, if there is one."""
+        row: sqlite3.Row | None = self._connection.execute(
+            "SELECT * FROM jobs WHERE id = ?", (job_id,)
+        ).fetchone()
+        return row
+
+    def unfinished(self) -> list[sqlite3.Row]:
+        """The rows of all that is not over, oldest first."""
+        return self._connection.execute(
+            f"SELECT * FROM jobs WHERE state NOT IN {OVER} ORDER BY seq"
+        ).fetchall()
+
+    def done(self, limit: int) -> list[sqlite3.Row]:
+        """The newest rows that are done, newest first."""
+        return self._connection.execute(
+            "SELECT * FROM jobs WHERE state = 'done' ORDER BY seq DESC LIMIT ?", (limit,)
+        ).fetchall()
+
+    def counts(self) -> Counter[str]:
+        """How many rows are in each state."""
+        rows = self._connection.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state")
+        return Counter({row[0]: row[1] for row in rows})
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        try:
+            with self._connection:
+                yield self._connection
+        except sqlite3.DatabaseError as error:
+            raise _ours(error) from error
+
+
+def hold(path: Path) -> None:
+    """Keep the outputs folder for this process, until it ends, however it ends; a second program is refused."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = sqlite3.connect(path.with_name(".lock"), timeout=0, check_same_thread=False)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise _ours(error) from error
+        raise NOT_ALLOWED(
+            "Another Armature works in this outputs folder",
+            todo="Stop it, or start this one with another --outputs",
+        ) from None
+    HELD.append(lock)
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(path or ":memory:", timeout=5.0, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        connection.close()
+        raise NOT_ALLOWED(
+            "The job book was written by a newer Armature",
+            found=f"version {version}",
+            allowed=f"up to {VERSION}",
+            todo="Update the program, or name another --outputs folder",
+        )
+    connection.executescript(SCHEMA)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("SELECT COUNT(*) FROM jobs").fetchone()
+    return connection
+
+
+def _ours(error: sqlite3.Error) -> ArmatureError:
+    """SQLite says what is wrong in words only."""
+    words = str(error)
+    if "full" in words:
+        return DISK_FULL("There is no space left for the job book", todo="Free some space and try again")
+    if "readonly" in words or "unable to open" in words:
+        return DIR_READONLY(
+            "The job book can't be written",
+            todo="Give the program write access, or name another --outputs folder",
+        )
+    return DISK_FAILED("The job book can't be used", found=words, todo="Check the disk and try again")
+
+
+def error_text(error: ArmatureError) -> str:
+    """One of our errors as JSON."""
+    return json.dumps(
+        {
+            "code": error.code.name,
+            "what": error.what,
+            "found": error.found,
+            "allowed": error.allowed,
+            "todo": error.todo,
+        }
+    )
+
+
+def error_from(text: str) -> ArmatureError:
+    """The error that `error_text` wrote."""
+    entry = json.loads(text)
+    code = CODES[entry.pop("code")]
+    return code(entry.pop("what"), **entry)

@@ -1,0 +1,86 @@
+"""What a worker does: the frozen recipe that travels to it, and the handlers that it makes there."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from models.store import Store
+from pipelines import results
+from pipelines.messages import EngineState
+from pipelines.pictures import PICTURES, PictureStore
+from pipelines.request import GenerateRequest, Made, Progress, Result, Saved
+from pipelines.runner import Handler, KeepFinished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Loads models from `weights` and saves pictures in `outputs`, or in `folder` where one is given.
+
+    Calling it prepares: torch is imported there and then, and `family` is loaded before any job.
+    """
+
+    weights: Path
+    outputs: Path
+    device: str
+    family: str
+    folder: Path | None = None
+
+    def __call__(self, report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
+        from models import torchvision_ops
+
+        torchvision_ops.define_missing()
+        from models.device import choose
+        from pipelines.cache import ModelCache
+        from pipelines.generate import warm
+
+        chosen = choose(self.device)
+        ready = EngineState(phase="ready", device=chosen.title)
+        store = Store(self.weights)
+        cache = ModelCache(
+            store,
+            PictureStore(self.outputs / PICTURES),
+            chosen,
+            on_load=lambda what: report(EngineState(phase="loading", detail=what, device=chosen.title)),
+            on_ready=lambda: report(ready),
+        )
+        if store.has(self.family):
+            warm(self.family, cache)
+        report(ready)
+        return {"generate": lambda job_id, request: self._generate(job_id, request, cache)}
+
+    def _generate(
+        self, job_id: str, request: GenerateRequest, cache: Any
+    ) -> Iterator[Progress | Saved]:
+        """The loop's own progress, then the result, saved; told to keep what is finished, that much of it."""
+        from pipelines.generate import generate
+
+        began = time.monotonic()
+        made: list[Made] = []
+        try:
+            for event in generate(request, cache):
+                if isinstance(event, Result):
+                    yield Progress(stage="saving", step=request.steps, total=request.steps)
+                    yield self._save(event, job_id, began)
+                else:
+                    made += [event.made] if event.made else []
+                    yield replace(event, made=None)  # the pixels need not travel
+        except KeepFinished:
+            if made:
+                yield self._save(_partial(request, made, cache), job_id, began)
+
+    def _save(self, result: Result, job_id: str, began: float) -> Saved:
+        folder = self.folder or results.todays(self.outputs)
+        return results.save(result, folder, job_id, time.monotonic() - began)
+
+
+def _partial(request: GenerateRequest, made: list[Made], cache: Any) -> Result:
+    """A result of the pictures that were finished when the artist stopped the rest."""
+    return Result(
+        images=tuple(one.pixels for one in made),
+        seeds=tuple(one.seed for one in made),
+        maps=tuple(cache.pictures.get(unit.map) for unit in request.controls),
+        request=request,
+        notices=(f"Stopped: {len(made)} of {request.count} pictures were finished.",),
+    )
