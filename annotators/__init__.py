@@ -90,6 +90,8 @@ def _working_picture(annotator: Annotator, picture: Pixels, resolution: int) -> 
     height, width = picture.shape[:2]
     scale = resolution / min(height, width)
     scale = min(scale, (MOST_WORK_PIXELS / (height * width)) ** 0.5)
+    if not annotator.weights:
+        scale = min(scale, 1.0)  # without a network, more pixels than the picture has tell nothing more
     return _resized(picture, max(1, round(width * scale)), max(1, round(height * scale)), "smooth")
 
 

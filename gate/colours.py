@@ -93,15 +93,12 @@ def _tag(image: Image.Image, tag: int) -> object:
 def _on_white(image: Image.Image) -> tuple[Image.Image, bool]:
     """The picture as L or RGB as it looks on white paper, and whether anything of it is visible."""
     grey = image.mode in ("1", "L", "LA", "La")
-    layered = image.convert("LA" if grey else "RGBA")
+    layered = image.convert("RGBA")
     alpha = layered.getchannel("A")
     colour = layered.convert("L" if grey else "RGB")
     paper = Image.new(colour.mode, colour.size, "white")
     paper.paste(colour, mask=alpha)
     return paper, alpha.getextrema() != (0, 0)
-
-
-MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, bool]:
@@ -110,13 +107,11 @@ def _in_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, bool]:
         image = image.convert("L" if image.mode == "1" else "RGB")
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        mode = MODES.get(source.profile.xcolor_space.strip())
-        if mode == "RGB" and image.mode == "L":
+        space, description = source.profile.xcolor_space, source.profile.profile_description or ""
+        if space == "RGB " and image.mode == "L":
             image = image.convert("RGB")
-        if mode != image.mode:
-            return image, False
         # Most pictures are in sRGB and say so: their values stay exactly as they are.
-        if mode == "RGB" and "sRGB" in (source.profile.profile_description or ""):
+        if space == "RGB " and image.mode == "RGB" and "sRGB" in description:
             return image, True
         converted = ImageCms.profileToProfile(
             image,

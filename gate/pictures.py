@@ -116,8 +116,8 @@ def _decoded(data: bytes, name: str, limits: Limits) -> Picture:
         several = getattr(image, "is_animated", False)
         mend_key(image)
         image.load()
-        # Pillow turns a TIFF upright by itself.
-        turn = 1 if name == "TIFF" else files.orientation(exif or image.info.get("exif", b""))
+        # A TIFF has no such block: Pillow turns it upright by itself.
+        turn = files.orientation(exif or image.info.get("exif", b""))
         rgb, notices = to_rgb(image)
     pixels = np.array(rgb.transpose(TURNS[turn]) if turn in TURNS else rgb)
     pixels.flags.writeable = False

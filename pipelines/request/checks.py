@@ -20,7 +20,7 @@ from pipelines.request.controls import (
 
 def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
     """The request itself when every field is within bounds and is supported; else a refusal."""
-    if request.family not in FAMILIES:
+    if not isinstance(request.family, str) or request.family not in FAMILIES:
         raise PARAM_CHOICE(
             "There is no such model family",
             found=repr(request.family),
@@ -30,6 +30,8 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
     for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT), limits):
         param.check(getattr(request, param.name))
     for text in (request.prompt, request.negative_prompt):
+        if not isinstance(text, str):
+            raise PARAM_TYPE("A prompt is text", found=type(text).__name__, todo="Change the prompt")
         if len(text) > limits.prompt_characters:
             raise PROMPT_TOO_LONG(
                 "The prompt is too long",

@@ -73,6 +73,13 @@ def test_a_line_map_stays_black_and_white_at_any_working_size(noise: Pixels) -> 
     assert np.array_equal(found.map[..., 0], edges)
 
 
+def test_a_small_picture_loses_no_line_to_a_large_working_size() -> None:
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[20:40, 20:40] = 255
+    found = annotate("canny", picture, resolution=512)
+    assert np.array_equal(found.map[..., 0], cv2.Canny(picture, 100, 200))
+
+
 @pytest.mark.parametrize(
     ("values", "code"),
     [

@@ -102,7 +102,15 @@ def tiff(
     return struct.pack("<2sHLH", b"II", 42, 8, len(entries)) + page + struct.pack("<L", following) + pixels
 
 
-def icc(primaries: dict[str, tuple[float, float, float]], space: bytes, description: str) -> bytes:
+D50, D65 = (0.9642, 1.0, 0.8249), (0.9505, 1.0, 1.0891)
+
+
+def icc(
+    primaries: dict[str, tuple[float, float, float]],
+    space: bytes,
+    description: str,
+    white: tuple[float, float, float] = D50,
+) -> bytes:
     """A display profile of gamma 2.2: `primaries` as XYZ under D50 (for RGB), or none (for grey)."""
 
     def fixed(*values: float) -> bytes:
@@ -114,7 +122,7 @@ def icc(primaries: dict[str, tuple[float, float, float]], space: bytes, descript
 
     curve = b"curv" + struct.pack(">LLH", 0, 1, round(2.2 * 256)) + b"\0\0"
     bodies = {b"desc": text(b"mluc", description), b"cprt": text(b"mluc", "none")}
-    bodies[b"wtpt"] = b"XYZ " + bytes(4) + fixed(0.9642, 1.0, 0.8249)
+    bodies[b"wtpt"] = b"XYZ " + bytes(4) + fixed(*white)
     if space == b"GRAY":
         bodies[b"kTRC"] = curve
     for letter, point in primaries.items():
@@ -126,5 +134,5 @@ def icc(primaries: dict[str, tuple[float, float, float]], space: bytes, descript
         table += name + struct.pack(">LL", place + len(data), len(body))
         data += padded
     header = struct.pack(">L4sL4s4s4s", place + len(data), bytes(4), 0x04200000, b"mntr", space, b"XYZ ")
-    header += bytes(12) + b"acsp" + bytes(28) + fixed(0.9642, 1.0, 0.8249)
+    header += bytes(12) + b"acsp" + bytes(28) + fixed(*D50)
     return header.ljust(128, b"\0") + struct.pack(">L", len(bodies)) + table + data

@@ -13,6 +13,7 @@ from errors import IMG_CORRUPT, IMG_FORMAT, ArmatureError
 from gate import LIMITS, open_picture
 from gate.pictures import Pixels
 from tests.gate.made import (
+    D65,
     GREY,
     GREY_ALPHA,
     PALETTE,
@@ -175,6 +176,11 @@ def layered(mode: str, colour: tuple[int, ...], alpha: NDArray[np.uint8]) -> Ima
     return whole
 
 
+def transparent(*key: int) -> bytes:
+    """The chunk that makes one grey or one colour of a PNG transparent."""
+    return chunk(b"tRNS", struct.pack(f">{len(key)}H", *key))
+
+
 STEPS = np.repeat(np.linspace(0, 255, SIDE).astype(np.uint8)[None], SIDE, axis=0)
 
 
@@ -212,25 +218,32 @@ def test_row_29_a_gif_with_transparency() -> None:
     assert np.array_equal(pixels[:, 32:], plain(0, 255, 0)[:, 32:])
 
 
+@pytest.mark.parametrize("key", [0, 1])
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
-def test_row_29_one_transparent_grey_of_every_depth(depth: int) -> None:
-    half = {1: b"\x0f", 2: b"\x05", 4: b"\x01", 8: b"\0\1", 16: b"\0\0\0\1"}[depth]
-    row = b"\0" + half * (SIDE * depth // (8 * len(half)))
-    pixels = pixels_of(png(SIDE, SIDE, depth, GREY, row * SIDE, before=chunk(b"tRNS", b"\0\0")))
-    seen = [row[0] for row in pixels.reshape(-1, 3)[:8].tolist()]
-    lightest = round(255 / (2**depth - 1))
-    expected = {1: [255] * 8, 2: [255, 255, 85, 85] * 2}.get(depth, [255, lightest] * 4)
-    assert seen == expected
+def test_row_29_one_transparent_grey_of_every_depth(depth: int, key: int) -> None:
+    # One row of 0 1 0 1 ... at that depth; either the zeros or the ones are transparent.
+    row = b"\0" + {1: b"\x55", 2: b"\x11", 4: b"\x01", 8: b"\0\1", 16: b"\0\0\0\1"}[depth] * SIDE
+    pixels = pixels_of(
+        png(SIDE, SIDE, depth, GREY, row[: 1 + SIDE * depth // 8] * SIDE, before=transparent(key))
+    )
+    seen = [round(255 / (2**depth - 1)) * value for value in (0, 1)]
+    seen[key] = 255
+    assert pixels[0, :4, 0].tolist() == seen * 2
+
+
+def test_row_29_only_one_of_65536_greys_is_transparent() -> None:
+    line = np.tile([1000, 1001], SIDE // 2)
+    pixels = pixels_of(png(SIDE, SIDE, 16, GREY, rows16(*[line] * SIDE), before=transparent(1000)))
+    assert pixels[0, :2, 0].tolist() == [255, 4]
 
 
 def test_row_29_one_transparent_colour() -> None:
     rows = (b"\0" + bytes((10, 20, 30, 10, 20, 31)) * (SIDE // 2)) * SIDE
-    key = chunk(b"tRNS", struct.pack(">HHH", 10, 20, 30))
-    pixels = pixels_of(png(SIDE, SIDE, 8, RGB, rows, before=key))
+    pixels = pixels_of(png(SIDE, SIDE, 8, RGB, rows, before=transparent(10, 20, 30)))
     assert pixels[0, :2].tolist() == [[255, 255, 255], [10, 20, 31]]
-    deep = b"\0" + struct.pack(">6H", 0x0A0A, 0, 0, 0x0B0B, 0, 0) * (SIDE // 2)
-    key = chunk(b"tRNS", struct.pack(">HHH", 0x0A0A, 0, 0))
-    pixels = pixels_of(png(SIDE, SIDE, 16, RGB, deep * SIDE, before=key))
+    # With 16 bits Pillow would compare the lower byte of the key, and find the second pixel.
+    deep = b"\0" + struct.pack(">6H", 0x0A0B, 0, 0, 0x0B0A, 0, 0) * (SIDE // 2)
+    pixels = pixels_of(png(SIDE, SIDE, 16, RGB, deep * SIDE, before=transparent(0x0A0B, 0, 0)))
     assert pixels[0, :2].tolist() == [[255, 255, 255], [11, 0, 0]]
 
 
@@ -294,11 +307,41 @@ def test_row_39_a_grey_profile_on_grey() -> None:
     assert notices_of(data) == ()
 
 
-def test_a_picture_in_srgb_keeps_its_values() -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for data in (saved(noise(), "PNG", icc_profile=profile), saved(noise(), "PNG")):
-        assert np.array_equal(pixels_of(data), noise())
-        assert notices_of(data) == ()
+def test_row_39_a_grey_profile_on_grey_with_transparency() -> None:
+    profile = icc({}, b"GRAY", "Gamma 2.2")
+    seen = pixels_of(
+        saved(layered("LA", (90, 0), np.full((SIDE, SIDE), 255, np.uint8)), "PNG", icc_profile=profile)
+    )
+    assert np.array_equal(
+        seen, pixels_of(saved(np.full((SIDE, SIDE), 90, np.uint8), "PNG", icc_profile=profile))
+    )
+    assert abs(int(seen[0, 0, 0]) - encoded(np.array((90 / 255) ** 2.2))) <= 1
+
+
+def test_row_39_a_profile_of_colour_on_grey() -> None:
+    data = saved(np.full((SIDE, SIDE), 90, np.uint8), "PNG", icc_profile=icc(P3, b"RGB ", "Display P3"))
+    assert np.abs(pixels_of(data) - encoded(np.array((90 / 255) ** 2.2))).max() <= 2
+    assert notices_of(data) == ()
+
+
+def test_row_39_white_stays_white() -> None:
+    bluish = icc(P3, b"RGB ", "Display P3", white=D65)
+    assert np.array_equal(
+        pixels_of(saved(plain(255, 255, 255), "PNG", icc_profile=bluish)), plain(255, 255, 255)
+    )
+
+
+def test_row_39_a_profile_does_not_touch_lab() -> None:
+    lab = Image.new("LAB", (SIDE, SIDE), (120, 30, 200))
+    with_profile = pixels_of(saved(lab, "TIFF", icc_profile=icc(P3, b"RGB ", "Display P3")))
+    assert np.array_equal(with_profile, pixels_of(saved(lab, "TIFF")))
+
+
+@pytest.mark.parametrize("words", ["sRGB IEC61966-2.1", "sRGB built-in"])
+def test_a_picture_in_srgb_keeps_its_values(words: str) -> None:
+    data = saved(noise(), "PNG", icc_profile=icc(SRGB, b"RGB ", words))
+    assert np.array_equal(pixels_of(data), noise())
+    assert notices_of(data) == ()
 
 
 def test_row_37_no_metadata_leaves_the_gate() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -435,6 +436,11 @@ def test_row_36_exif_without_sense_is_passed_over(block: bytes, format: str) -> 
     assert picture.notices == ()
 
 
+def test_row_36_the_first_of_two_exif_blocks_counts() -> None:
+    data = with_segments(saved(noise(), "JPEG"), segment(0xE1, exif(6)), segment(0xE1, exif(1)))
+    assert open_picture(data, PUBLIC).pixels.shape == (64, 48, 3)
+
+
 def test_row_37_a_large_exif_block() -> None:
     data = with_segments(saved(noise(), "JPEG"), segment(0xE1, exif(1) + bytes(60_000)))
     assert np.array_equal(
@@ -494,9 +500,24 @@ def test_row_42_a_progressive_jpeg_of_two_hundred_passes() -> None:
 def test_a_jpeg_of_nothing_but_segments() -> None:
     begin = time.monotonic()
     assert code_of(b"\xff\xd8" + segment(0xFE, b"") * 2_000_000) is IMG_CORRUPT
+    assert code_of(with_segments(saved(noise(), "JPEG"), segment(0xFE, b"") * 30_000)) is IMG_CORRUPT
+    commented = with_segments(saved(noise(), "JPEG"), segment(0xFE, b"") * 1000)
+    assert np.array_equal(
+        open_picture(commented, LOCAL).pixels, open_picture(saved(noise(), "JPEG"), LOCAL).pixels
+    )
     assert code_of(b"\xff\xd8" + b"\xff" * 10_000_000 + b"\0") is IMG_CORRUPT
     assert code_of(b"\xff\xd8\xff\xe0" + bytes(10_000_000)) is IMG_CORRUPT
     assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize("options", [{"restart_marker_blocks": 1}, {"progressive": True}, {"subsampling": 0}])
+def test_what_is_left_of_a_jpeg_has_all_its_pixels(options: dict[str, int]) -> None:
+    data = saved(noise(), "JPEG", **options)
+    with Image.open(BytesIO(data)) as image:
+        expected = np.asarray(image)
+    padded = data.replace(b"\xff\xda", b"\xff\xff\xff\xda", 1)
+    for each in (data, padded):
+        assert np.array_equal(open_picture(each, PUBLIC).pixels, expected)
 
 
 def test_row_43_a_jpeg_that_is_an_archive_as_well() -> None:
@@ -553,6 +574,39 @@ def test_a_pipe_does_not_hang_the_gate(tmp_path: Path) -> None:
 
 
 # Everything else
+
+
+@pytest.mark.parametrize("format", LOCAL.formats)
+def test_only_the_decoder_of_the_format_is_asked(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if format == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    data, asked, open_image = saved(noise(), format), [], Image.open
+
+    def spy(file: BytesIO, formats: list[str]) -> ImageFile.ImageFile:
+        asked.append(formats)
+        return open_image(file, formats=formats)
+
+    monkeypatch.setattr(Image, "open", spy)
+    open_picture(data, LOCAL)
+    assert asked == [[format], [format]]
+
+
+@pytest.mark.parametrize("ours", ["ignore", "error"])
+def test_a_warning_is_damage_unless_it_is_about_metadata(ours: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    units = bytearray(saved(noise(), "TIFF", dpi=(72, 72)))
+    entry = units.index(struct.pack("<HHL", 296, 3, 1))
+    struct.pack_into("<L", units, entry + 4, 2)
+
+    def warn(image: Image.Image) -> None:
+        warnings.warn_explicit("Something is strange", UserWarning, "Strange.py", 1, module="PIL.Strange")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(ours)
+        assert np.array_equal(open_picture(bytes(units), LOCAL).pixels, noise())
+        monkeypatch.setattr(ImageFile.ImageFile, "verify", warn)
+        with pytest.raises(ArmatureError) as caught:
+            open_picture(saved(noise(), "GIF"), LOCAL)
+    assert caught.value.code is IMG_CORRUPT
 
 
 def test_pillow_is_left_as_it_was() -> None:

@@ -54,6 +54,8 @@ def test_a_good_request_passes_unchanged() -> None:
         ({"controls": (replace(UNIT, condition="qr"),)}, "MODEL_MISSING"),
         ({"controls": (replace(UNIT, start=0.6, end=0.4),)}, "PARAM_RANGE"),
         ({"family": "sdxl"}, "PARAM_CHOICE"),
+        ({"family": ["pocket"]}, "PARAM_CHOICE"),
+        ({"prompt": 7}, "PARAM_TYPE"),
         ({"width": 250}, "PARAM_RANGE"),
         ({"width": 1024}, "PARAM_RANGE"),
         ({"height": 320.0}, "PARAM_TYPE"),
