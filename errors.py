@@ -98,6 +98,14 @@ class Code:
     def __call__(self, what: str, *, found: str = "", allowed: str = "", todo: str = "") -> ArmatureError:
         return self.kind(self, what, found=found, allowed=allowed, todo=todo)
 
+    def __reduce__(self) -> tuple[Callable[[str], "Code"], tuple[str]]:
+        return code_named, (self.name,)  # there is one of each: in another process too
+
+
+def code_named(name: str) -> Code:
+    """The code of that name."""
+    return CODES[name]
+
 
 IMG_EMPTY = Code("IMG_EMPTY", InputError, 422)
 IMG_FORMAT = Code("IMG_FORMAT", InputError, 422)

@@ -11,7 +11,7 @@ ASIDE = ".tmp-"  # in the name of every file that is not finished
 
 
 def write(path: Path, fill: Callable[[BinaryIO], None]) -> None:
-    """Write a file by `fill`. After a power cut, or a failure at any call, the old file is there or the new one."""
+    """Write a file by `fill`. Whatever fails, and whenever, the old file is there or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}{ASIDE}{secrets.token_hex(4)}")
     try:

@@ -1,10 +1,10 @@
-"""The engine: submit, follow, cancel, over jobs of several kinds. Where the worker lives is its home's business."""
+"""The engine: submit, follow, cancel, over jobs of several kinds. Where the worker lives, its home knows."""
 
 import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from errors import CANCELLED, DRAINING, INTERRUPTED, WORKER_LOST, ArmatureError
@@ -28,10 +28,19 @@ class Engine:
     replaced. A worker that is lost fails the job that it ran, and no other: the next one starts by itself.
     """
 
-    def __init__(self, home: Home, book: JobBook, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        home: Home,
+        book: JobBook,
+        *,
+        patience: float = PATIENCE,
+        dropped: Callable[[str], object] = lambda job_id: None,
+    ) -> None:
+        """`dropped` is told of every job that left the worker without being done: its files are orphans."""
         self._home = home
         self._book = book
         self._patience = patience
+        self._dropped = dropped
         self._state = EngineState()
         self._broken: ArmatureError | None = None  # why the worker can't run anything
         self._signals: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
@@ -148,6 +157,8 @@ class Engine:
                 self._state, self._broken = state, error
                 if state.phase == "ready":
                     self._deaths = 0
+                if error is not None:
+                    self._fail_running(error)
             case Moved(job_id, progress):
                 self._book.change(job_id, **_moved(self._book.get(job_id), progress))
             case Ended():
@@ -166,24 +177,31 @@ class Engine:
         elif ended.outcome is not None:
             fields |= {"state": "done", "outcome": ended.outcome}
         else:
-            fields |= {"state": "cancelled", "error": CANCELLED("The job was stopped before anything was finished")}
+            fields |= {
+                "state": "cancelled",
+                "error": CANCELLED("The job was stopped before anything was finished"),
+            }
         job = self._book.change(ended.job_id, **fields)
+        if job.state != "done":
+            self._dropped(job.id)
         log.info("job %s %s", job.id, job.state, extra={"job": job.id, "state": job.state})
 
     def _lost(self, reason: str) -> None:
         log.warning("the worker is gone: %s", reason)
-        for job_id in self._running:
-            error = WORKER_LOST(
-                "The process that runs the models ended", found=reason, todo="Start the job again"
-            )
-            self._book.change(job_id, state="failed", error=error, preview=None)
-        self._running.clear()
-        self._late.clear()
+        gone = WORKER_LOST("The process that runs the models ended", found=reason, todo="Start the job again")
+        self._fail_running(self._broken or gone)
         if self._broken is None:
             self._state = EngineState(phase="starting", detail="again")
             self._deaths += 1
             # at once the first time; a worker that can't get ready is not started in a tight loop
             self._restart_at = time.monotonic() + min(5.0, 0.5 * (self._deaths - 1))
+
+    def _fail_running(self, error: ArmatureError) -> None:
+        for job_id in self._running:
+            self._book.change(job_id, state="failed", error=error, preview=None)
+            self._dropped(job_id)
+        self._running.clear()
+        self._late.clear()
 
     def _replace_late(self) -> None:
         now = time.monotonic()

@@ -20,7 +20,7 @@ from pipelines import schedulers
 from pipelines.cache import ModelCache
 from pipelines.conditioning import check_size, encode, to_hint
 from pipelines.preview import preview, to_pixels
-from pipelines.request import GenerateRequest, Progress, Result
+from pipelines.request import GenerateRequest, Made, Progress, Result
 from pipelines.state import PictureState, Row
 
 PREVIEW_EVERY = 3
@@ -40,7 +40,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A request made ready: its pictures before the first step, its maps, and what the artist should know."""
+    """A request made ready: its pictures before the first step, its maps, what the artist should know."""
 
     states: tuple[PictureState, ...]
     maps: tuple[Pixels, ...]
@@ -82,9 +82,9 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
 def together(
     states: Sequence[PictureState], request: GenerateRequest, kind: str
 ) -> list[Sequence[PictureState]]:
-    """The pictures in groups that step together; a group is finished before the next one begins.
+    """The pictures in groups that step together; one group is finished before the next begins.
 
-    A processor that one picture fills gains nothing by more at once, and the artist sees the first one sooner.
+    A processor that one picture fills gains nothing by more at once, and the first one is there sooner.
     """
     size = max(1, PIXELS_AT_ONCE[kind] // (request.width * request.height))
     return [states[i : i + size] for i in range(0, len(states), size)]

@@ -1,5 +1,7 @@
 """The engine put together, as app and cli ask for it; and what a family lacks, in words."""
 
+from functools import partial
+
 import conditions
 from errors import PARAM_CHOICE, ModelError
 from gate import Limits
@@ -43,12 +45,10 @@ def lasting_engine(worker: Worker, limits: Limits, *, in_process: bool) -> Engin
     """The studio's engine: its book is a file in the outputs, and what waited there waits again."""
     path = worker.outputs / "jobs.sqlite3"
     hold(path)
-    book = JobBook(
-        kinds(worker.outputs), path, most_waiting=limits.queue, most_each=limits.queue_each
-    )
+    book = JobBook(kinds(worker.outputs), path, most_waiting=limits.queue, most_each=limits.queue_each)
     results.reconcile(worker.outputs, book.interrupted)
     home: Home = ThreadHome(worker) if in_process else ProcessHome(worker)
-    return Engine(home, book)
+    return Engine(home, book, dropped=partial(results.set_aside, worker.outputs))
 
 
 def passing_engine(worker: Worker) -> Engine:

@@ -1,4 +1,4 @@
-"""Where a worker lives: in a thread of this process, or in a process of its own. The engine sees no difference.
+"""Where a worker lives: in a thread of this process, or in a process of its own.
 
 A home can be started again after it was lost. Only a process can be killed.
 """
@@ -70,7 +70,7 @@ class ThreadHome:
 class ProcessHome:
     """The worker as a process with a fresh interpreter. `prepare` is pickled, so it is a frozen recipe.
 
-    The web process never imports torch; a worker that hangs, or whose device has failed, is killed and replaced.
+    The web process never imports torch; a worker that hangs, or whose device failed, is killed and replaced.
     """
 
     can_kill = True
@@ -89,7 +89,9 @@ class ProcessHome:
     def start(self, hear: Hear) -> None:
         fresh = multiprocessing.get_context("spawn")
         ours, theirs = fresh.Pipe()
-        process = fresh.Process(target=work, args=(theirs, self._prepare), name="armature-worker", daemon=True)
+        process = fresh.Process(
+            target=work, args=(theirs, self._prepare), name="armature-worker", daemon=True
+        )
         process.start()
         theirs.close()  # else the pipe would not end with the worker
         self._process, self._pipe = process, ours

@@ -32,7 +32,8 @@ DOUBLE_CLICK = 2.0  # seconds within which the same wish is the same job
 class Kind(Protocol):
     """How the payloads and outcomes of one kind of job become JSON text and come back."""
 
-    urgent: bool
+    @property
+    def urgent(self) -> bool: ...
 
     def payload_text(self, payload: Any) -> str: ...
 
@@ -83,7 +84,7 @@ class Job:
 class JobBook:
     """Every job by its id: the queue, fair between owners, and the history. Thread-safe.
 
-    Whoever waits is woken by each change. `path` None keeps the book in memory, for tests and the command line.
+    Whoever waits is woken by each change. `path` None keeps it in memory, for tests and the command line.
     What was running when the program ended is `interrupted` when the book is opened again; what waited waits.
     """
 
@@ -236,7 +237,7 @@ class JobBook:
             self._pace = took if not self._pace else 0.7 * self._pace + 0.3 * took
 
     def _place(self) -> None:
-        """Order the queue by turns: everybody's first, then everybody's second; who waited longest goes first."""
+        """Order the queue by turns: everybody's first, then everybody's second; who waited longest first."""
         nth: Counter[str] = Counter()
         turns = {}
         for job_id in sorted(self._waiting, key=lambda job_id: self._jobs[job_id].seq):
@@ -250,7 +251,7 @@ class JobBook:
                 self._jobs[job_id] = replace(self._jobs[job_id], place=index + running)
 
     def _write(self, job: Job) -> None:
-        """The row follows the job. A disk that fails must not stop the engine: the page still has the truth."""
+        """The row follows the job. A disk that fails must not stop the engine: the page has the truth."""
         outcome = None if job.outcome is None else self._kinds[job.kind].outcome_text(job.outcome)
         try:
             self._rows.update(job, outcome)

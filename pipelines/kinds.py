@@ -14,7 +14,11 @@ class Generate:
     """A request becomes saved pictures. Their paths are kept relative to the outputs, which may move."""
 
     outputs: Path
-    urgent: bool = False
+
+    @property
+    def urgent(self) -> bool:
+        """Whether such a job goes between the steps of another."""
+        return False
 
     def payload_text(self, payload: GenerateRequest) -> str:
         return payload.to_json()
@@ -36,9 +40,7 @@ class Generate:
     def outcome(self, text: str) -> Saved:
         entry = json.loads(text)
         return Saved(
-            images=tuple(
-                SavedImage(path=self.outputs / path, seed=seed) for path, seed in entry["images"]
-            ),
+            images=tuple(SavedImage(path=self.outputs / path, seed=seed) for path, seed in entry["images"]),
             maps=tuple((condition, self.outputs / path) for condition, path in entry["maps"]),
             request=GenerateRequest.from_json(entry["request"]),
             notices=tuple(entry["notices"]),

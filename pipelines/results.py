@@ -56,17 +56,20 @@ def write_png(path: Path, pixels: Pixels, texts: dict[str, str]) -> None:
 
 
 def reconcile(outputs: Path, unfinished: Iterable[str]) -> int:
-    """After a program that was killed: files left aside go, and pictures of jobs that never finished step aside.
+    """After a program that was killed: files left aside go, pictures of unfinished jobs step aside.
 
     `unfinished` are the ids of jobs that were interrupted; what had been saved for them is whole, but no row
     tells of it. It is moved out of sight, never deleted. Answers how many files were moved.
     """
     durable.clear_unfinished(outputs)
-    moved = 0
-    for job_id in unfinished:
-        for path in (outputs / IMAGES).rglob(f"*-{job_id[:12]}-*.png"):
-            target = outputs / UNFINISHED / path.name
-            target.parent.mkdir(exist_ok=True)
-            os.replace(path, target)
-            moved += 1
-    return moved
+    return sum(set_aside(outputs, job_id) for job_id in unfinished)
+
+
+def set_aside(outputs: Path, job_id: str) -> int:
+    """Move the pictures of a job that is not done out of sight; answers how many there were."""
+    orphans = list((outputs / IMAGES).rglob(f"*-{job_id[:12]}-*.png"))
+    for path in orphans:
+        target = outputs / UNFINISHED / path.name
+        target.parent.mkdir(exist_ok=True)
+        os.replace(path, target)
+    return len(orphans)

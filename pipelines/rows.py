@@ -120,7 +120,7 @@ class Rows:
 
 
 def hold(path: Path) -> None:
-    """Keep the outputs folder for this process, until it ends, however it ends; a second program is refused."""
+    """Keep the outputs folder for this process, until it ends in whatever way; a second program is refused."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = sqlite3.connect(path.with_name(".lock"), timeout=0, check_same_thread=False)
     try:

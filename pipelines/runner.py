@@ -1,4 +1,4 @@
-"""The worker's own loop: one job at a time, urgent ones between two steps. The same in a thread and in a process."""
+"""The worker's own loop: one job at a time, urgent ones between two steps; in a thread or in a process."""
 
 import logging
 import threading

@@ -50,9 +50,7 @@ class Worker:
         report(ready)
         return {"generate": lambda job_id, request: self._generate(job_id, request, cache)}
 
-    def _generate(
-        self, job_id: str, request: GenerateRequest, cache: Any
-    ) -> Iterator[Progress | Saved]:
+    def _generate(self, job_id: str, request: GenerateRequest, cache: Any) -> Iterator[Progress | Saved]:
         """The loop's own progress, then the result, saved; told to keep what is finished, that much of it."""
         from pipelines.generate import generate
 

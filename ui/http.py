@@ -1,7 +1,7 @@
 """The door of the web process: who may speak to it, how much they may send, and whether it is well.
 
-An ASGI middleware before everything else, so it covers Gradio's own routes too. What it lets through is read by
-the gate later; what it refuses is answered with a code in words.
+An ASGI middleware before everything else, so it covers Gradio's own routes too. What it lets through is read
+by the gate later; what it refuses is answered with a code in words.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class Guard:
         await self._pass_on(scope, receive, send)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """To the application; a body that turns out too large on its way is refused, if nothing was said yet."""
+        """To the application; a body that turns out too large is refused, if nothing was said yet."""
         begun = False
 
         async def watched(message: Message) -> None:
@@ -122,9 +122,7 @@ class Guard:
                 todo="Open the page itself",
             )
 
-    async def _checked_body(
-        self, scope: Scope, headers: Mapping[bytes, str], receive: Receive
-    ) -> Receive:
+    async def _checked_body(self, scope: Scope, headers: Mapping[bytes, str], receive: Receive) -> Receive:
         """Uploads are counted as they stream by; all else is small, and read whole and looked at."""
         if scope["method"] not in ("POST", "PUT", "PATCH"):
             return receive

@@ -1,4 +1,4 @@
-"""The controls of a generation, declared once for the page, the endpoints, the command line and the checks."""
+"""The controls of a generation, declared once for page, endpoints, command line and checks."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,152 +1,175 @@
-"""The engine in a thread: order, following, cancelling, and failures that are told in words."""
+"""The engine, with its worker in a thread and in a process: the same promises through the same interface."""
 
+import os
+import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from errors import MODEL_MISSING, ArmatureError
-from pipelines.engine import EngineState, Handler, ThreadEngine
+from pipelines.engine import Engine
+from pipelines.homes import Home, ProcessHome, ThreadHome
 from pipelines.jobs import Job, JobBook
-from pipelines.request import Progress
+from tests.pipelines import recipes
+from tests.pipelines.recipes import KINDS, wait_for
 
-LIMIT = 20.0  # seconds after which a test that waits has failed
+Open = Callable[..., Engine]
 
 
-def engine_with(handlers: Mapping[str, Handler]) -> ThreadEngine:
-    def prepare(report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
-        report(EngineState(phase="ready", device="TEST"))
-        return handlers
+@pytest.fixture(params=["thread", "process"])
+def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Opens engines whose worker lives here or there, and closes them."""
+    engines: list[Engine] = []
 
-    engine = ThreadEngine(prepare)
+    def open_engine(recipe: Any = recipes.ready, **options: Any) -> Engine:
+        home: Home = ThreadHome(recipe) if request.param == "thread" else ProcessHome(recipe)
+        engines.append(Engine(home, JobBook(KINDS), **options))
+        engines[-1].start()
+        return engines[-1]
+
+    yield open_engine
+    for engine in engines:
+        engine.close(patience=0)
+
+
+@pytest.fixture
+def process() -> Iterator[tuple[Engine, ProcessHome]]:
+    home = ProcessHome(recipes.ready)
+    engine = Engine(home, JobBook(KINDS), patience=0.5)
     engine.start()
-    return engine
+    yield engine, home
+    engine.close(patience=0)
 
 
-def last(engine: ThreadEngine, job_id: str) -> Job:
+def last(engine: Engine, job_id: str) -> Job:
     *_, job = engine.follow(job_id)
     return job
 
 
-class Gated:
-    """A handler that takes a step each time it is let."""
-
-    def __init__(self) -> None:
-        self.let = threading.Semaphore(0)
-        self.closed = threading.Event()
-        self.taken = 0
-
-    def __call__(self, steps: int) -> Iterator[Any]:
-        try:
-            for step in range(1, steps + 1):
-                assert self.let.acquire(timeout=LIMIT)
-                self.taken = step
-                yield Progress(step=step, total=steps)
-            yield "finished"
-        finally:
-            self.closed.set()
+def gate(folder: Path, *steps: int) -> dict[str, Any]:
+    """A payload for `gated` or `batch`, with some steps let already."""
+    folder.mkdir(exist_ok=True)
+    for step in steps:
+        (folder / str(step)).touch()
+    return {"folder": str(folder), "steps": 100, "pictures": 4}
 
 
-def test_a_job_runs_to_its_outcome() -> None:
-    engine = engine_with({"count": lambda n: iter([*(Progress(step=i, total=n) for i in range(n)), n * n])})
-    job = last(engine, engine.submit("count", 7))
-    assert (job.state, job.outcome) == ("done", 49)
-    assert engine.state == EngineState(phase="ready", device="TEST")
+def test_a_job_runs_to_its_outcome(opened: Open) -> None:
+    engine = opened()
+    job = last(engine, engine.submit("echo", {"a": [1, "ü"]}))
+    assert (job.state, job.outcome) == ("done", {"a": [1, "ü"]})
+    assert (engine.state.phase, engine.state.device) == ("ready", "TEST")
+    assert engine.answers()
 
 
-def test_jobs_run_one_at_a_time_in_their_order() -> None:
-    running, order, overlaps = [0], [], []
-
-    def handler(name: str) -> Iterator[Any]:
-        running[0] += 1
-        overlaps.append(running[0])
-        yield Progress(step=1, total=1)
-        order.append(name)
-        running[0] -= 1
-        yield name
-
-    engine = engine_with({"job": handler})
-    ids = [engine.submit("job", name) for name in "abcdef"]
+def test_jobs_run_one_at_a_time_in_their_order(opened: Open) -> None:
+    engine = opened()
+    ids = [engine.submit("echo", name) for name in "abcdef"]
     assert [last(engine, job_id).outcome for job_id in ids] == list("abcdef")
-    assert order == list("abcdef")
-    assert set(overlaps) == {1}
 
 
-def test_following_shows_every_place_and_step_that_is_waited_for() -> None:
-    gated = Gated()
-    engine = engine_with({"job": gated})
-    first, second = engine.submit("job", 2), engine.submit("job", 1)
-    views = engine.follow(first)
-    seen = next(views)
-    while seen.state == "queued":
-        seen = next(views)
-    assert next(engine.follow(second)).place == 1
-    gated.let.release()
-    while seen.step < 1:
-        seen = next(views)
-    assert (seen.state, seen.step, seen.total) == ("denoising", 1, 2)
-    gated.let.release(2)
-    assert last(engine, first).state == "done"
-    assert last(engine, second).state == "done"
+def test_following_shows_place_and_step(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    first = engine.submit("gated", gate(tmp_path) | {"steps": 2})
+    second = engine.submit("echo", 1)
+    wait_for(lambda: engine.look(first).state == "loading")
+    assert engine.look(second).place == 1
+    (tmp_path / "1").touch()
+    job = wait_for(lambda: (job := engine.look(first)).step == 1 and job)
+    assert (job.state, job.total) == ("denoising", 2)
+    (tmp_path / "2").touch()
+    assert last(engine, first).outcome == {"taken": 2}
+    assert last(engine, second).outcome == 1
 
 
-def test_cancel_ends_a_running_job_at_once_and_its_handler_at_the_next_step() -> None:
-    gated = Gated()
-    engine = engine_with({"job": gated, "quick": lambda _: iter(["ok"])})
-    job_id = engine.submit("job", 100)
-    views = engine.follow(job_id)
-    gated.let.release()
-    while next(views).step < 1:
-        pass
+def test_cancel_is_at_once_and_the_worker_leaves_at_its_next_step(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    job_id = engine.submit("gated", gate(tmp_path, 1))
+    wait_for(lambda: engine.look(job_id).step == 1)
+    began = time.monotonic()
     engine.cancel(job_id)
     job = last(engine, job_id)
+    assert time.monotonic() - began < 2.5  # 250 ms, ten times as wide
     assert job.state == "cancelled"
     assert job.error is not None
     assert job.error.code.name == "CANCELLED"
-    assert not gated.closed.is_set(), "the handler is still in its second step"
-    gated.let.release()
-    assert gated.closed.wait(LIMIT)
-    assert gated.taken == 2, "one step after the cancel, and no more"
-    assert last(engine, engine.submit("quick", None)).outcome == "ok"
+    waiting = engine.submit("echo", "next")
+    assert not (tmp_path / "closed").exists(), "the handler is still in its second step"
+    (tmp_path / "2").touch()
+    assert last(engine, waiting).outcome == "next"
+    assert (tmp_path / "closed").read_text() in ("1", "2"), "at most one step after the cancel"
 
 
-def test_cancel_of_a_waiting_job_means_it_never_runs() -> None:
-    gated, ran = Gated(), []
-
-    def second(_: Any) -> Iterator[Any]:
-        ran.append(True)
-        yield "ran"
-
-    engine = engine_with({"job": gated, "second": second, "third": lambda _: iter(["third"])})
-    first = engine.submit("job", 1)
-    waiting, behind = engine.submit("second", None), engine.submit("third", None)
+def test_a_job_that_waits_can_be_cancelled_and_never_runs(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    (tmp_path / "b").mkdir()
+    first = engine.submit("gated", gate(tmp_path / "a") | {"steps": 1})
+    waiting = engine.submit("gated", gate(tmp_path / "b", 1) | {"steps": 1})
+    behind = engine.submit("echo", "behind")
+    engine.cancel(waiting)
     engine.cancel(waiting)
     assert last(engine, waiting).state == "cancelled"
-    gated.let.release()
+    (tmp_path / "a" / "1").touch()
     assert last(engine, first).state == "done"
-    assert last(engine, behind).outcome == "third"
-    assert ran == []
+    assert last(engine, behind).outcome == "behind"
+    assert not (tmp_path / "b" / "closed").exists()
 
 
-def test_cancelling_what_is_over_changes_nothing() -> None:
-    engine = engine_with({"job": lambda _: iter(["ok"])})
-    job_id = engine.submit("job", None)
+def test_stopping_keeps_what_is_finished(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    job_id = engine.submit("batch", gate(tmp_path, 1, 2))
+    wait_for(lambda: engine.look(job_id).step == 2)
+    engine.stop(job_id)
+    (tmp_path / "3").touch()
+    job = last(engine, job_id)
+    assert job.state == "done"
+    assert job.outcome["finished"] in (2, 3)
+
+
+def test_stopping_before_anything_is_finished_is_cancelling(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    job_id = engine.submit("gated", gate(tmp_path, 1))
+    wait_for(lambda: engine.look(job_id).step == 1)
+    engine.stop(job_id)
+    (tmp_path / "2").touch()
+    assert last(engine, job_id).state == "cancelled"
+
+
+def test_cancelling_what_is_over_changes_nothing(opened: Open) -> None:
+    engine = opened()
+    job_id = engine.submit("echo", 1)
     assert last(engine, job_id).state == "done"
     engine.cancel(job_id)
-    assert last(engine, job_id).state == "done"
+    assert engine.look(job_id).state == "done"
 
 
-def test_a_failure_is_coded_and_the_next_job_works() -> None:
-    def broken(_: Any) -> Iterator[Any]:
-        yield Progress(step=1, total=2)
-        raise ZeroDivisionError("a secret of ours")
+def test_an_urgent_job_runs_at_the_next_step_before_those_that_wait(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    steps = 1000
+    running = engine.submit("gated", gate(tmp_path, 1) | {"steps": steps})
+    waiting = engine.submit("echo", "waiting")
+    wait_for(lambda: engine.look(running).step == 1)
+    urgent = engine.submit("quick", "urgent")
+    for step in range(2, steps):
+        (tmp_path / str(step)).touch()
+        wait_for(lambda: engine.look(running).step == step)  # noqa: B023
+        if engine.look(urgent).over:
+            break
+    assert engine.look(urgent).outcome == "urgent"
+    assert not engine.look(running).over
+    assert engine.look(waiting).state == "queued"
+    for rest in range(step, steps + 1):
+        (tmp_path / str(rest)).touch()
+    assert last(engine, running).outcome == {"taken": steps}
+    assert last(engine, waiting).outcome == "waiting"
 
-    def refused(_: Any) -> Iterator[Any]:
-        yield Progress(stage="loading", step=0, total=2)
-        raise MODEL_MISSING("It is not here")
 
-    engine = engine_with({"broken": broken, "refused": refused, "good": lambda _: iter(["ok"])})
+def test_a_failure_is_coded_and_the_next_job_works(opened: Open) -> None:
+    engine = opened()
     error = last(engine, engine.submit("broken", None)).error
     assert isinstance(error, ArmatureError)
     assert error.code.name == "INTERNAL"
@@ -154,42 +177,108 @@ def test_a_failure_is_coded_and_the_next_job_works() -> None:
     error = last(engine, engine.submit("refused", None)).error
     assert error is not None
     assert error.code is MODEL_MISSING
-    assert last(engine, engine.submit("good", None)).outcome == "ok"
+    assert error.message == "It is not here (found: nothing). Fetch it."
+    assert last(engine, engine.submit("echo", "ok")).outcome == "ok"
 
 
-def test_a_start_that_fails_is_the_state_and_the_answer_to_every_job() -> None:
-    def prepare(report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
-        raise MODEL_MISSING("The driver does not answer")
+def test_a_worker_that_cannot_start_is_the_state_and_every_jobs_answer(opened: Open) -> None:
+    engine = opened(recipes.unable)
+    for _ in range(2):
+        job = last(engine, engine.submit("echo", 1))
+        assert job.state == "failed"
+        assert job.error is not None
+        assert job.error.code is MODEL_MISSING
+    assert engine.state.phase == "failed"
+    assert "driver" in engine.state.detail
 
-    engine = ThreadEngine(prepare)
-    job_id = engine.submit("generate", None)
-    before = engine.state
-    engine.start()
-    job = last(engine, job_id)
-    after = engine.state
+
+def test_many_cancels_at_any_moment_leave_the_engine_whole(opened: Open) -> None:
+    engine = opened()
+    ids = [engine.submit("echo", number) for number in range(60)]
+    for job_id in ids[::2]:
+        engine.cancel(job_id)
+    ends = [last(engine, job_id) for job_id in ids]
+    assert all(job.state in ("done", "cancelled") for job in ends)
+    assert [job.outcome for job in ends[1::2]] == list(range(1, 60, 2))
+    assert last(engine, engine.submit("echo", "after")).outcome == "after"
+
+
+def test_closing_marks_what_runs_and_keeps_what_waits(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    running = engine.submit("gated", gate(tmp_path, 1))
+    waiting = engine.submit("echo", 1)
+    wait_for(lambda: engine.look(running).step == 1)
+    engine.close(patience=0)
+    assert engine.look(running).state == "interrupted"
+    assert engine.look(waiting).state == "queued"
+    with pytest.raises(ArmatureError, match="DRAINING"):
+        engine.submit("echo", 2)
+
+
+def test_a_worker_that_dies_fails_its_job_and_no_other(process: tuple[Engine, ProcessHome]) -> None:
+    engine, _ = process
+    dying, waiting = engine.submit("die", None), engine.submit("echo", "next")
+    job = last(engine, dying)
     assert job.state == "failed"
     assert job.error is not None
-    assert job.error.code is MODEL_MISSING
-    assert (before.phase, after.phase) == ("starting", "failed")
-    assert "driver" in after.detail
+    assert job.error.code.name == "WORKER_LOST"
+    assert last(engine, waiting).outcome == "next"
 
 
-def test_a_full_queue_refuses_and_says_how_full() -> None:
-    book = JobBook(most_waiting=2)
-    book.add("job", 1)
-    book.add("job", 2)
-    with pytest.raises(ArmatureError, match=r"QUEUE_FULL.*2 jobs waiting"):
-        book.add("job", 3)
+def test_a_worker_that_is_killed_is_noticed_and_replaced(
+    process: tuple[Engine, ProcessHome], tmp_path: Path
+) -> None:
+    engine, home = process
+    job_id = engine.submit("gated", gate(tmp_path, 1))
+    wait_for(lambda: engine.look(job_id).step == 1)
+    assert home.pid is not None
+    began = time.monotonic()
+    os.kill(home.pid, signal.SIGKILL)
+    assert last(engine, job_id).state == "failed"
+    assert time.monotonic() - began < 10  # a second, ten times as wide
+    assert last(engine, engine.submit("echo", "next")).outcome == "next"
+    assert engine.answers(within=10)
 
 
-def test_the_time_left_is_the_pace_of_the_steps_done() -> None:
-    job = Job(
-        id="x", kind="k", payload=None, state="denoising", step=5, total=20, first_step_at=100, step_at=108
-    )
-    assert job.seconds_left == pytest.approx(2.0 * 15)
-    assert Job(id="x", kind="k", payload=None, state="denoising", step=1, total=20).seconds_left is None
+def test_a_worker_that_does_not_come_back_is_replaced(process: tuple[Engine, ProcessHome]) -> None:
+    engine, home = process
+    first_pid = home.pid
+    job_id = engine.submit("hang", None)
+    wait_for(lambda: engine.look(job_id).step == 1)
+    engine.cancel(job_id)
+    assert engine.look(job_id).state == "cancelled"
+    assert last(engine, engine.submit("echo", "next")).outcome == "next"
+    assert home.pid != first_pid
 
 
-def test_an_unknown_job_is_refused() -> None:
+def test_dropped_jobs_are_named(tmp_path: Path) -> None:
+    dropped: list[str] = []
+    engine = Engine(ThreadHome(recipes.ready), JobBook(KINDS), dropped=dropped.append)
+    engine.start()
+    failed, good = engine.submit("broken", None), engine.submit("echo", 1)
+    cancelled = engine.submit("gated", gate(tmp_path, 1))
+    wait_for(lambda: engine.look(cancelled).step == 1)
+    engine.cancel(cancelled)
+    (tmp_path / "2").touch()
+    assert last(engine, good).state == "done"
+    wait_for(lambda: len(dropped) == 2)
+    assert dropped == [failed, cancelled]
+    engine.close(patience=0)
+
+
+def test_a_unknown_job_is_refused(opened: Open) -> None:
     with pytest.raises(ArmatureError, match="INPUT_GONE"):
-        next(engine_with({}).follow("0" * 32))
+        opened().look("0" * 32)
+
+
+def test_many_may_follow_one_job(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    job_id = engine.submit("gated", gate(tmp_path) | {"steps": 1})
+    ends: list[Job] = []
+    followers = [threading.Thread(target=lambda: ends.append(last(engine, job_id))) for _ in range(20)]
+    for follower in followers:
+        follower.start()
+    (tmp_path / "1").touch()
+    for follower in followers:
+        follower.join(recipes.LIMIT)
+    assert [job.state for job in ends] == ["done"] * 20
