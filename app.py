@@ -2,11 +2,15 @@
 
 import hmac
 import logging
+import os
 import secrets
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import urlsplit
 
 import settings
 from errors import HUB_UNREACHABLE, PORT_BUSY, ArmatureError
@@ -20,62 +24,93 @@ def main(arguments: Sequence[str]) -> int:
     except ArmatureError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except KeyboardInterrupt:
-        return 0
     return 0
 
 
 def serve(chosen: Settings) -> None:
-    """Build the page, open it, and only then let the engine load its models behind it."""
+    """Build the page, open it, and only then let the engine load its models behind it; until told to end."""
     settings.prepare_process(chosen.cache)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if not chosen.space:
         refuse_busy_port(chosen.host, chosen.port)
     # gradio reads its environment when it is imported, so the page comes after the settings
+    from starlette.middleware import Middleware
+
     from gate import LIMITS
     from models.store import Store
-    from pipelines import home, results
-    from pipelines.pictures import PictureStore
+    from pipelines import home
+    from pipelines.pictures import PICTURES, PictureStore
     from pipelines.request.intake import Desk
+    from pipelines.worker import Worker
+    from ui.http import Door, Guard
     from ui.studio import Studio
     from ui.theme import STYLE, theme
 
+    limits = LIMITS[chosen.profile]
     store = Store(chosen.weights)
     family = home.default_family(chosen.model, store)
-    pictures = PictureStore(chosen.outputs / "pictures")
-    engine = home.in_process(store, partial(results.todays, chosen.outputs), pictures, chosen.device, family)
-    studio = Studio(
-        engine,
-        Desk(pictures, LIMITS[chosen.profile]),
-        partial(home.lacking, store),
-        family,
+    worker = Worker(weights=chosen.weights, outputs=chosen.outputs, device=chosen.device, family=family)
+    engine = home.lasting_engine(worker, limits, in_process=chosen.space)
+    door = Door(
+        profile=chosen.profile,
+        limits=limits,
+        engine=engine,
+        outputs=chosen.outputs,
+        framed=chosen.space,
     )
-    page = studio.page()
+    door.hosts.update(chosen.hosts)
+    desk = Desk(PictureStore(chosen.outputs / PICTURES), limits)
+    page = Studio(engine, desk, partial(home.lacking, store), family).page()
     page.queue(max_size=256, default_concurrency_limit=None)
     password = secrets.token_urlsafe(12) if chosen.share and not chosen.share_open else None
+    leaving = listen_for_the_end()
     _, _, link = page.launch(
         server_name=chosen.host,
         server_port=chosen.port,
         share=chosen.share,
-        auth=None if password is None else lambda _, given: is_password(given, password),
+        auth=None if password is None else lambda _, given: is_same(given, password),
         theme=theme(),
         css_paths=[STYLE],
         prevent_thread_lock=True,
         quiet=True,
         show_error=False,
-        max_threads=256,
-        max_file_size=LIMITS[chosen.profile].file_bytes,
+        max_threads=64,
+        max_file_size=limits.file_bytes,
         allowed_paths=[],
         enable_monitoring=False,
         mcp_server=False,
         run_history=False,
         ssr_mode=False,
         footer_links=["api"],
+        app_kwargs={"middleware": [Middleware(Guard, door=door)]},
     )
+    if link:
+        door.hosts.add(urlsplit(link).netloc)
     engine.start()
     announce(chosen, link, password)
-    page.block_thread()
+    leaving.wait()
+    engine.close()
+    page.close(verbose=False)
+
+
+def listen_for_the_end() -> threading.Event:
+    """Set by the first SIGTERM or Ctrl-C; a second one leaves at once, and what is on the disk is whole."""
+    leaving = threading.Event()
+
+    def leave(*_: object) -> None:
+        if leaving.is_set():
+            os._exit(0)
+        leaving.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, leave)
+    return leaving
+
+
+def is_same(given: str, password: str) -> bool:
+    """Whether two texts are the same, in a time that tells nothing about how far they agree."""
+    return hmac.compare_digest(given.encode(), password.encode())
 
 
 def refuse_busy_port(host: str, port: int) -> None:
@@ -107,4 +142,8 @@ def announce(chosen: Settings, link: str | None, password: str | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    logging.shutdown()
+    sys.stdout.flush()
+    # a worker thread that is deep inside torch would abort an ordinary exit
+    os._exit(code)

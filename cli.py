@@ -22,7 +22,7 @@ from models.store import Store
 from params import Param
 from pipelines import home
 from pipelines.engine import Engine, Job
-from pipelines.pictures import PictureStore
+from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import Saved
 from pipelines.request.controls import (
     NEGATIVE_PROMPT,
@@ -32,6 +32,7 @@ from pipelines.request.controls import (
 )
 from pipelines.request.intake import Desk
 from pipelines.results import write_png
+from pipelines.worker import Worker
 
 log = logging.getLogger("armature")
 OPTIONS: tuple[Param, ...] = (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS)
@@ -89,7 +90,7 @@ def generate(given: argparse.Namespace) -> None:
     settings.prepare_process(settings.from_process().cache)
     store = Store(given.weights)
     family = home.default_family(given.model, store)
-    pictures = PictureStore(given.out / "pictures")
+    pictures = PictureStore(given.out / PICTURES)
     desk = Desk(pictures, LIMITS["local"])
     condition = CONDITIONS[given.condition]
     method = annotators.find(given.annotator or condition.annotators[0])
@@ -104,9 +105,18 @@ def generate(given: argparse.Namespace) -> None:
     )
     store.require(family, condition.control(family).name)
     request = desk.request(draft, family=family, values=values)
-    engine = home.in_process(store, lambda: given.out, pictures, given.device, family)
+    engine = home.passing_engine(
+        Worker(
+            weights=given.weights,
+            outputs=given.out,
+            folder=given.out,
+            device=given.device,
+            family=family,
+        )
+    )
     engine.start()
     saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
+    engine.close(patience=1)
     if given.json:
         _print_json(_saved_entry(saved))
         return

@@ -27,6 +27,7 @@ class Settings:
     profile: Profile = "local"
     host: str = "127.0.0.1"
     port: int = 7860
+    hosts: tuple[str, ...] = ()
     share: bool = False
     share_open: bool = False
     space: bool = False
@@ -51,6 +52,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         device=environment.get("ARMATURE_DEVICE") or defaults.device,
         profile=profile,
         host="0.0.0.0" if space else defaults.host,
+        hosts=tuple(filter(None, [environment.get("SPACE_HOST")])),
         space=space,
     )
 
@@ -69,6 +71,9 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--profile", choices=PROFILES, default=base.profile, help="what users may do")
     parser.add_argument("--host", default=base.host, help="the address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, default=base.port, help="the port (%(default)s)")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a name that this server goes by"
+    )
     parser.add_argument("--share", action="store_true", help="also make a public link, with a password")
     parser.add_argument("--share-open", action="store_true", help="the public link asks for no password")
     given = parser.parse_args(arguments)
@@ -81,6 +86,7 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
         profile="public" if share else given.profile,
         host=given.host,
         port=given.port,
+        hosts=(*base.hosts, given.host, *given.allow_host),
         share=share,
         share_open=given.share_open,
         space=base.space,

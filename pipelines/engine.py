@@ -85,6 +85,10 @@ class Engine:
         """The job as it stands now."""
         return self._book.get(job_id)
 
+    def knows(self, job_id: str) -> bool:
+        """Whether there is such a job."""
+        return self._book.knows(job_id)
+
     def follow(self, job_id: str) -> Iterator[Job]:
         """The job now and after every change, until it is over."""
         return self._book.follow(job_id)

@@ -149,6 +149,11 @@ class JobBook:
                 raise INPUT_GONE("This job is not known here any more", todo="Start it again")
             return job
 
+    def knows(self, job_id: str) -> bool:
+        """Whether there is such a job."""
+        with self._changed:
+            return job_id in self._jobs or self._rows.one(job_id) is not None
+
     def change(self, job_id: str, **fields: Any) -> Job:
         """The job with other fields. What is over stays as it is. A changed state is written down."""
         with self._changed:

@@ -1,7 +1,7 @@
 """The outermost border of the page: whatever goes wrong in a handler crosses it as a coded sentence."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -22,26 +22,46 @@ def coded(error: Exception) -> gr.Error:
     return gr.Error(f"{known.message} ({known.code.name})", title="Not done", print_exception=False)
 
 
-def answers(handler: Callable[P, R]) -> Callable[P, R]:
-    """A handler whose failures are told in words."""
+def answers(handler: Callable[P, R], told: Callable[[str], R] | None = None) -> Callable[P, R]:
+    """A handler whose failures are told in words: as a toast, or as what `told` makes of the words.
+
+    Gradio shows no toast for an event that does not queue: such a one needs `told`.
+    """
 
     @wraps(handler)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return handler(*args, **kwargs)
         except Exception as error:
+            refusal = coded(error)
+            if told is None:
+                raise refusal from error
+            return told(refusal.message)
+
+    return guarded
+
+
+def replies(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """The same for a handler that waits without holding a thread."""
+
+    @wraps(handler)
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await handler(*args, **kwargs)
+        except Exception as error:
             raise coded(error) from error
 
     return guarded
 
 
-def streams(handler: Callable[P, Iterator[R]]) -> Callable[P, Iterator[R]]:
-    """The same for a handler that yields."""
+def streams(handler: Callable[P, AsyncIterator[R]]) -> Callable[P, AsyncIterator[R]]:
+    """The same for one that yields as it goes."""
 
     @wraps(handler)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[R]:
         try:
-            yield from handler(*args, **kwargs)
+            async for part in handler(*args, **kwargs):
+                yield part
         except Exception as error:
             raise coded(error) from error
 

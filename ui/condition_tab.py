@@ -38,7 +38,12 @@ class ConditionTab:
     @property
     def inputs(self) -> set[Component]:
         """All that a handler of this tab reads."""
-        return {self.picture, self.annotator, *self.settings, *self.unit.values()}
+        return set(self.ordered)
+
+    @property
+    def ordered(self) -> list[Component]:
+        """The same, always in one order."""
+        return [self.picture, self.annotator, *self.settings, *self.unit.values()]
 
     def annotator_values(self, raw: Raw) -> dict[str, Any]:
         """The settings of the chosen annotator."""

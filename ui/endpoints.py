@@ -3,11 +3,12 @@
 The page's own events are private; these are what `gradio_client` and other programs call, by names.
 """
 
+import asyncio
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from gradio.context import Context
 from gradio.data_classes import FileData
@@ -19,11 +20,13 @@ from annotators import ANNOTATORS
 from conditions import Condition
 from errors import PARAM_TYPE
 from params import Param
-from pipelines.engine import Engine, Job
-from pipelines.request import Saved
+from pipelines.engine import Engine
+from pipelines.request import GenerateRequest, Saved
 from pipelines.request.intake import Desk
-from ui.border import answers
+from ui.border import replies
 from ui.uploads import served, served_map, uploaded
+from ui.visitors import visitor, wish
+from ui.watching import ended
 
 PICTURE_SCHEMA = {"title": "Image", "description": "An uploaded picture.", "type": "object"}
 VALUES_SCHEMA = {
@@ -33,6 +36,8 @@ VALUES_SCHEMA = {
     "default": {},
 }
 TYPES = {"integer": int, "number": float, "switch": bool, "choice": str, "text": str}
+
+Answer: TypeAlias = tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]
 
 
 def add_endpoint(condition: Condition, desk: Desk, engine: Engine, family: str) -> None:
@@ -55,7 +60,13 @@ def add_endpoint(condition: Condition, desk: Desk, engine: Engine, family: str) 
     )
     prompts, rest = desk.controls[:2], desk.controls[2:]
 
-    def call(image: Any, **given: Any) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    async def call(image: Any, **given: Any) -> Answer:
+        asked = wish(condition.name, image, given)
+        request = await asyncio.to_thread(drafted, image, given)
+        job_id = engine.submit("generate", request, owner=visitor(), wish=asked)
+        return _answer((await ended(engine, job_id)).outcome)
+
+    def drafted(image: Any, given: dict[str, Any]) -> GenerateRequest:
         draft = desk.draft(
             condition.name,
             desk.picture(uploaded(image)),
@@ -64,9 +75,7 @@ def add_endpoint(condition: Condition, desk: Desk, engine: Engine, family: str) 
             family=given["model"],
             size=given["size"],
         )
-        request = desk.request(draft, family=given.pop("model"), values=given)
-        job = _over(engine, engine.submit("generate", request))
-        return _answer(job.outcome)
+        return desk.request(draft, family=given.pop("model"), values=given)
 
     _publish(
         call,
@@ -101,7 +110,10 @@ def add_annotate(desk: Desk) -> None:
         help="The short side of the picture while it is annotated.",
     )
 
-    def call(
+    async def call(**given: Any) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        return await asyncio.to_thread(annotated, **given)
+
+    def annotated(
         image: Any, annotator: Any, resolution: Any, values: Any
     ) -> tuple[dict[str, Any], Mapping[str, Any]]:
         method = annotators.find(str(methods.check(annotator)))
@@ -128,7 +140,7 @@ def add_annotate(desk: Desk) -> None:
 
 
 def _publish(
-    call: Callable[..., Any],
+    call: Callable[..., Awaitable[Any]],
     name: str,
     description: str,
     inputs: Mapping[str, Param | Mapping[str, Any]],
@@ -136,8 +148,8 @@ def _publish(
 ) -> None:
     """Register a function of named inputs; each is a declared control or a JSON schema of its own."""
 
-    def endpoint(*values: Any) -> Any:
-        return call(**dict(zip(inputs, values, strict=True)))
+    async def endpoint(*values: Any) -> Any:
+        return await call(**dict(zip(inputs, values, strict=True)))
 
     kinds = {key: TYPES[entry.kind] if isinstance(entry, Param) else dict for key, entry in inputs.items()}
     parameters = [
@@ -149,7 +161,7 @@ def _publish(
         )
         for key, entry in inputs.items()
     ]
-    guarded = answers(endpoint)
+    guarded = replies(endpoint)
     guarded.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
     guarded.__annotations__ = kinds | {"return": returns}
     dependency = api(guarded, api_name=name, api_description=description, concurrency_limit=None)
@@ -178,15 +190,7 @@ def _values(values: Any) -> Mapping[str, Any]:
     return values
 
 
-def _over(engine: Engine, job_id: str) -> Job:
-    """The job when it is over, or its own error."""
-    *_, job = engine.follow(job_id)
-    if job.error is not None:
-        raise job.error
-    return job
-
-
-def _answer(saved: Saved) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+def _answer(saved: Saved) -> Answer:
     info = {
         "seeds": [image.seed for image in saved.images],
         "seconds": round(saved.seconds, 3),

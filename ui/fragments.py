@@ -42,23 +42,24 @@ def progress(job: Job) -> str:
     """The bar, the words and the growing picture of a job that waits or runs."""
     if job.state == "queued":
         ahead = f"{job.place} ahead of yours" if job.place else "yours is next"
-        return _bar(0.0, f"In the queue, {ahead}", "")
+        return _bar(job, 0.0, f"In the queue, {ahead}", "")
     done = job.step / job.total if job.total else 0.0
     words = STAGES.get(job.state, job.state)
     if job.state == "denoising":
         words = f"{words}: step {job.step} of {job.total}"
     left = job.seconds_left
-    return _bar(done, words, "" if left is None else _left(left), job.preview)
+    return _bar(job, done, words, "" if left is None else _left(left))
 
 
-def _bar(done: float, words: str, left: str, preview: Pixels | None = None) -> str:
+def _bar(job: Job, done: float, words: str, left: str) -> str:
     percent = round(100 * done)
     picture = ""
-    if preview is not None:
+    if job.preview is not None:
         blur = round(6 * (1 - done), 1)
-        picture = f'<img alt="Preview" style="filter:blur({blur}px)" src="{_data_url(preview)}">'
+        picture = f'<img alt="Preview" style="filter:blur({blur}px)" src="{_data_url(job.preview)}">'
     return (
-        f'<div class="progress"><div class="words"><b>{escape(words)}</b><span>{escape(left)}</span></div>'
+        f'<div class="progress" data-job="{job.id}">'
+        f'<div class="words"><b>{escape(words)}</b><span>{escape(left)}</span></div>'
         f'<div class="bar" role="progressbar" aria-valuenow="{percent}" aria-valuemax="100">'
         f'<i style="width:{percent}%"></i></div>{picture}</div>'
     )

@@ -11,6 +11,14 @@ from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS
 from pipelines.request.intake import Desk
 from ui.controls import widget
 
+# A reload, or another visit, finds the job again: that of this tab, or the last one of this browser.
+REMEMBER = """
+watch('value', () => {
+    const job = element.querySelector('[data-job]')?.dataset.job;
+    if (job) { sessionStorage.setItem('armature-job', job); localStorage.setItem('armature-job', job); }
+});
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
@@ -20,15 +28,24 @@ class Panel:
     model: gr.Dropdown
     progress: gr.HTML
     cancel: gr.Button
+    stop: gr.Button
     gallery: gr.Gallery
     info: gr.HTML
     job: gr.State
+    remembered: gr.Textbox
     shown: gr.State
 
     @property
     def inputs(self) -> set[Component]:
         """All that a generation reads from the panel."""
         return {self.model, *self.values.values()}
+
+    @property
+    def outputs(self) -> list[Component]:
+        """All that a running job changes."""
+        return [
+            self.progress, self.cancel, self.stop, self.gallery, self.info, self.job, self.shown
+        ]  # fmt: skip
 
     def run_values(self, raw: Mapping[Component, Any]) -> dict[str, Any]:
         """Prompt and settings, raw, by name."""
@@ -53,8 +70,11 @@ def panel(desk: Desk, family: str) -> Panel:
             ),
         }
     with gr.Column(elem_id="results"):
-        cancel = gr.Button("Cancel", visible=False, elem_id="cancel")
-        progress = gr.HTML(elem_id="progress")
+        with gr.Row():
+            stop = gr.Button("Stop, keep what is finished", visible=False, elem_id="stop")
+            cancel = gr.Button("Cancel", visible=False, elem_id="cancel")
+        progress = gr.HTML(elem_id="progress", js_on_load=REMEMBER)
+        remembered = gr.Textbox(visible=False, elem_id="remembered")
         gallery = gr.Gallery(
             label="Results",
             columns=2,
@@ -82,6 +102,8 @@ def panel(desk: Desk, family: str) -> Panel:
         model=model,
         progress=progress,
         cancel=cancel,
+        stop=stop,
+        remembered=remembered,
         gallery=gallery,
         info=info,
         job=gr.State(""),

@@ -1,6 +1,7 @@
 """The studio: one tab for each entry of CONDITIONS around one shared panel, wired to the engine."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,8 +16,12 @@ from ui.condition_tab import ConditionTab, Raw, condition_tab
 from ui.endpoints import add_annotate, add_endpoint
 from ui.panel import Panel, panel
 from ui.uploads import served, uploaded
+from ui.visitors import visitor, wish
+from ui.watching import watch
 
 SHOWN_PICTURES = 24
+# The progress panel names its job (ui/panel.py); this tab's own job comes before the browser's last one.
+RECALL = "() => [sessionStorage.getItem('armature-job') || localStorage.getItem('armature-job') || '']"
 Missing: TypeAlias = Callable[[str, str], str]
 Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on the page
 
@@ -69,26 +74,25 @@ class Studio:
             "queue": False,
             "api_visibility": "private",
         }
+        refused = partial(_refused, tab)
         gr.on(
             [component.change for component in movable],
-            answers(partial(self._look, tab, shared)),
+            answers(partial(self._look, tab, shared), refused),
             show_progress="hidden",
             trigger_mode="always_last",
             **looks,
         )
-        tab.annotate.click(answers(partial(self._annotate, tab, shared)), show_progress="minimal", **looks)
+        annotate = answers(partial(self._annotate, tab, shared), refused)
+        tab.annotate.click(annotate, show_progress="minimal", **looks)
         tab.generate.click(
             streams(partial(self._generate, tab, shared)),
             inputs=tab.inputs | shared.inputs | {shared.shown},
-            outputs=[
-                tab.map, tab.notes, shared.progress, shared.cancel, shared.gallery, shared.info,
-                shared.job, shared.shown,
-            ],
+            outputs=[tab.map, tab.notes, *shared.outputs],
             preprocess=False,
             show_progress="hidden",
             concurrency_limit=None,
             api_visibility="private",
-        )  # fmt: skip
+        )
 
     def _wire_shared(self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, pill: gr.HTML) -> None:
         quiet: dict[str, Any] = {
@@ -96,7 +100,17 @@ class Studio:
             "show_progress": "hidden",
             "api_visibility": "private",
         }
-        shared.cancel.click(answers(self._cancel), shared.job, shared.cancel, **quiet)
+        shared.cancel.click(answers(self._cancel), shared.job, [shared.cancel, shared.stop], **quiet)
+        shared.stop.click(answers(self._stop), shared.job, shared.stop, **quiet)
+        page.load(
+            streams(partial(self._resume, shared)),
+            inputs=[shared.remembered],
+            outputs=shared.outputs,
+            js=RECALL,
+            show_progress="hidden",
+            concurrency_limit=None,
+            api_visibility="private",
+        )
         marks = [part for tab in tabs for part in (tab.generate, tab.missing)]
         gr.on(
             [page.load, shared.model.change],
@@ -126,24 +140,51 @@ class Studio:
             return {tab.map: None, tab.notes: ""} | _chosen(tab, raw[tab.annotator])
         return self._annotate(tab, shared, raw)
 
-    def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Iterator[Updates]:
+    async def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> AsyncIterator[Updates]:
+        draft, job_id = await asyncio.to_thread(self._submit, tab, shared, raw)
+        yield _mapped(tab, draft) | {shared.info: ""}
+        async for updates in self._followed(shared, job_id, raw[shared.shown]):
+            yield updates
+
+    def _submit(self, tab: ConditionTab, shared: Panel, raw: Raw) -> tuple[Draft, str]:
         draft = self._draft(tab, shared, raw)
         values = shared.run_values(raw) | tab.unit_values(raw)
         request = self._desk.request(draft, family=raw[shared.model], values=values)
-        job_id = self._engine.submit("generate", request)
-        yield _mapped(tab, draft) | {
+        asked = wish(tab.condition.name, *(raw[part] for part in tab.ordered), values)
+        return draft, self._engine.submit("generate", request, owner=visitor(), wish=asked)
+
+    async def _followed(self, shared: Panel, job_id: str, shown: list[Any]) -> AsyncIterator[Updates]:
+        """A job on the panel, from wherever it stands to its end."""
+        job = self._engine.look(job_id)
+        several = job.payload.count > 1
+        yield {
             shared.job: job_id,
             shared.cancel: gr.update(visible=True, interactive=True),
-            shared.info: "",
+            shared.stop: gr.update(visible=several, interactive=True),
         }
-        for job in self._engine.follow(job_id):
+        async for job in watch(self._engine, job_id):
             if not job.over:
                 yield {shared.progress: fragments.progress(job)}
-        yield _finished(shared, job, raw[shared.shown])
+        yield _finished(shared, job, shown)
+
+    async def _resume(self, shared: Panel, job_id: str) -> AsyncIterator[Updates]:
+        """After a reload: the job that this browser started last, if it runs still or has a result."""
+        if not job_id or not self._engine.knows(job_id):
+            return
+        job = self._engine.look(job_id)
+        if job.over and job.outcome is None:
+            return
+        async for updates in self._followed(shared, job_id, []):
+            yield updates
 
     def _cancel(self, job_id: str) -> Any:
         if job_id:
             self._engine.cancel(job_id)
+        return gr.update(interactive=False), gr.update(interactive=False)
+
+    def _stop(self, job_id: str) -> Any:
+        if job_id:
+            self._engine.stop(job_id)
         return gr.update(interactive=False)
 
     def _marks(self, tabs: list[ConditionTab], family: str) -> list[Any]:
@@ -160,13 +201,18 @@ def _mapped(tab: ConditionTab, draft: Draft) -> Updates:
     return {tab.map: draft.map, tab.notes: fragments.notes(draft.notices)}
 
 
+def _refused(tab: ConditionTab, words: str) -> Updates:
+    return {tab.map: None, tab.notes: fragments.notes([words], "refusal")}
+
+
 def _chosen(tab: ConditionTab, annotator: str) -> Updates:
     return {group: gr.update(visible=name == annotator) for name, group in tab.groups.items()}
 
 
 def _finished(shared: Panel, job: Job, shown: list[Any]) -> Updates:
     """What the panel shows when a job is over: the pictures, or why there are none."""
-    idle: Updates = {shared.cancel: gr.update(visible=False), shared.progress: ""}
+    hidden = gr.update(visible=False)
+    idle: Updates = {shared.cancel: hidden, shared.stop: hidden, shared.progress: ""}
     if job.error is not None:
         kind = "note" if job.state == "cancelled" else "refusal"
         return idle | {shared.info: fragments.notes([job.error.message], kind)}
