@@ -20,10 +20,9 @@ def write(path: Path, fill: Callable[[BinaryIO], None]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
-    except BaseException:
+    finally:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise
+            aside.unlink(missing_ok=True)  # still there only where something failed
     sync_folder(path.parent)
 
 

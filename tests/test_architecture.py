@@ -72,12 +72,15 @@ PRINTS: dict[Place, str] = {
 BORDERS: dict[Place, str] = {
     ("cli.py", "main"): "what fails in a command becomes its message and exit code",
     ("ui/border.py", "answers.guarded"): "what fails in a call becomes an error on the page",
+    ("ui/border.py", "replies.guarded"): "what fails in a call that waits becomes an error on the page",
     ("ui/border.py", "streams.guarded"): "what fails in a stream becomes an error on the page",
-    ("pipelines/engine.py", "ThreadEngine._run"): "what fails while models load becomes the engine's state",
-    ("pipelines/engine.py", "ThreadEngine._work"): "what fails in a job becomes the job's error",
+    ("pipelines/runner.py", "Runner.serve"): "what fails while models load becomes the engine's state",
+    ("pipelines/runner.py", "Runner._work"): "what fails in a job becomes the job's error",
 }
 OPENS: dict[Place, str] = {
     ("models/store.py", "Store.scheduler_config"): "the configuration of a model in the folder of weights",
+    ("pipelines/kinds.py", "Generate.outcome"): "our own row in the job book",
+    ("pipelines/rows.py", "error_from"): "our own row in the job book",
     ("ui/endpoints.py", "_answer"): "the request that this process has just written",
     ("pipelines/request/__init__.py", "GenerateRequest.from_json"): "our own JSON, from our own files",
 }

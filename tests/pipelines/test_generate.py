@@ -67,7 +67,7 @@ def test_it_yields_after_every_step_and_ends_with_the_pictures(
     assert [(event.stage, event.step, event.total) for event in events if isinstance(event, Progress)] == [
         ("loading", 0, 5),
         *(("denoising", step, 5) for step in range(1, 6)),
-        *[("decoding", 5, 5)] * 2,
+        *[("decoding", 5, 5)] * 4,  # before and after each picture
     ]
     previews = [
         event.preview for event in events if isinstance(event, Progress) and event.preview is not None

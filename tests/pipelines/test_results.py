@@ -38,7 +38,7 @@ def test_a_result_carries_the_request_that_makes_it_again(tmp_path: Path) -> Non
     unit = ControlUnit(condition="canny", map="0" * 64)
     request = GenerateRequest(prompt="家 – café", controls=(unit,), width=96, height=64, seed=9, count=2)
     result = Result(images=(PIXELS, 255 - PIXELS), seeds=(9, 10), maps=(PIXELS // 2,), request=request)
-    saved = save(result, tmp_path / "today", 1.5)
+    saved = save(result, tmp_path / "today", "a" * 32, 1.5)
     assert [image.seed for image in saved.images] == [9, 10]
     with Image.open(saved.images[1].path) as picture:
         assert GenerateRequest.from_json(picture.text[CHUNK]) == request  # type: ignore[attr-defined]
