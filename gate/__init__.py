@@ -14,7 +14,7 @@ leaves is plain: an array, a path inside a folder, checked values.
 from gate.limits import LIMITS, OWN_FILES, Limits, Profile
 from gate.pictures import Picture, open_picture
 from gate.uploads import resolve_upload
-from gate.values import check_size, check_values, clean_text, parse_json
+from gate.values import check_size, check_values, clean_text, parse_json, parse_pose
 
 __all__ = [
     "LIMITS",
@@ -27,5 +27,6 @@ __all__ = [
     "clean_text",
     "open_picture",
     "parse_json",
+    "parse_pose",
     "resolve_upload",
 ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from errors import PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
+from errors import PARAM_RANGE, PARAM_TYPE, POSE_INVALID, PROMPT_TOO_LONG, ArmatureError
 from params import Param, Value
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
@@ -141,3 +141,19 @@ def _refuse_json(found: str, allowed: str) -> NoReturn:
     raise PARAM_TYPE(
         "The data can't be read", found=found, allowed=allowed, todo="Send it again as JSON"
     ) from None
+
+
+MOST_POSE_BYTES = 4 * 2**20
+
+
+def parse_pose(data: bytes | str) -> object:
+    """The plain data of a pose's JSON, for an annotator to read; what can't be JSON is refused as a pose."""
+    try:
+        return parse_json(data, most_bytes=MOST_POSE_BYTES)
+    except ArmatureError as error:
+        raise POSE_INVALID(
+            "The pose can't be read",
+            found=error.found,
+            allowed=error.allowed,
+            todo="Give a pose in OpenPose's JSON",
+        ) from None

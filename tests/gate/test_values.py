@@ -25,7 +25,7 @@ from errors import (
     ArmatureError,
     Code,
 )
-from gate import LIMITS, Limits, check_size, check_values, clean_text, parse_json
+from gate import LIMITS, Limits, check_size, check_values, clean_text, parse_json, parse_pose
 from params import Param
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.checks import checked
@@ -417,3 +417,30 @@ JSON = st.recursive(
 @given(JSON)
 def test_what_json_writes_is_read_again(value: object) -> None:
     assert parse_json(json.dumps(value), most_bytes=1_000_000) == value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("a pose", id="no JSON"),
+        pytest.param(b"\x89PNG\r\n", id="a picture"),
+        pytest.param("[" * 100_000, id="100 000 levels"),
+        pytest.param(b" " * 50_000_000, id="50 MB"),
+        pytest.param('{"people": [{"pose_keypoints_2d": [NaN, 1, 1]}]}', id="NaN"),
+        pytest.param('{"people": [{"pose_keypoints_2d": [1e999, 1, 1]}]}', id="infinity"),
+        pytest.param('{"people": [], "people": []}', id="a key twice"),
+    ],
+)
+def test_row_107_what_is_no_json_is_no_pose(data: bytes | str) -> None:
+    start = time.perf_counter()
+    with pytest.raises(ArmatureError, match=r"POSE_INVALID: The pose can't be read \(found: .*; allowed: "):
+        parse_pose(data)
+    assert time.perf_counter() - start < 2  # ten times the bound, as a guard against hanging
+
+
+def test_a_pose_comes_out_as_plain_data() -> None:
+    text = '{"people": [], "canvas_width": 512, "canvas_height": 768.0}'
+    assert parse_pose(text) == {"people": [], "canvas_width": 512, "canvas_height": 768.0}
+    assert parse_pose(text.encode()) == parse_pose(text)
+    assert parse_pose("[1]") == [1]
