@@ -8,17 +8,47 @@ from dataclasses import replace
 from typing import Any
 
 import cv2
+import numpy as np
 
-from annotators.base import Annotation, Annotator, Network, Pixels
+from annotators.base import Annotation, Annotator, Network, Pixels, Source
 from annotators.canny import CANNY
+from annotators.hough import HOUGH
+from annotators.invert import INVERT
+from annotators.lineart_standard import LINEART_STANDARD
 from annotators.none import NONE
+from annotators.normal_from_depth import NORMAL_FROM_DEPTH
+from annotators.pose_json import POSE_JSON
+from annotators.qr import QR
+from annotators.scribble_synthetic import SCRIBBLE_SYNTHETIC
+from annotators.scribble_xdog import SCRIBBLE_XDOG
+from annotators.shuffle import SHUFFLE
+from annotators.softedge_gradient import SOFTEDGE_GRADIENT
+from annotators.tile import TILE
 from errors import MODEL_MISSING, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE
 from params import Value
 
 __all__ = ["ANNOTATORS", "Annotation", "Annotator", "annotate", "find"]
 
-ANNOTATORS: dict[str, Annotator] = {annotator.name: annotator for annotator in (CANNY, NONE)}
+ANNOTATORS: dict[str, Annotator] = {
+    annotator.name: annotator
+    for annotator in (
+        CANNY,
+        SOFTEDGE_GRADIENT,
+        HOUGH,
+        SCRIBBLE_SYNTHETIC,
+        SCRIBBLE_XDOG,
+        LINEART_STANDARD,
+        POSE_JSON,
+        NORMAL_FROM_DEPTH,
+        SHUFFLE,
+        TILE,
+        QR,
+        INVERT,
+        NONE,
+    )
+}
 
+SOURCES: dict[Source, type] = {"picture": np.ndarray, "pose": object, "text": str}  # a pose is checked by run
 SMALLEST_WORK, LARGEST_WORK = 64, 4096
 MOST_WORK_PIXELS = 2**24  # a 1:16 panorama at 1024 still fits; one at 4096 is capped, not exploded
 
@@ -57,13 +87,21 @@ def annotate(
     networks: Callable[[Annotator], Network] | None = None,
     **values: Any,
 ) -> Annotation:
-    """The annotation of a source: a picture as RGB uint8 (H, W, 3), a pose or a text as str.
+    """The annotation of a source: RGB uint8 (H, W, 3) for a picture, parsed JSON for a pose, str for a text.
 
     `resolution` is the short side of the working picture; the map always comes back in the picture's own
     height and width. `networks` lends the network of an annotator that has weights.
     """
     annotator = find(name)
     checked = checked_values(annotator, values)
+    fits = isinstance(source, SOURCES[annotator.source])
+    if not fits:
+        raise PARAM_TYPE(
+            f"{annotator.label} starts from something else",
+            found=type(source).__name__,
+            allowed=f"a {annotator.source}",
+            todo=f"Give a {annotator.source}, or choose another annotator",
+        )
     if not SMALLEST_WORK <= resolution <= LARGEST_WORK:
         raise PARAM_RANGE(
             "The working resolution can't be taken",

@@ -39,7 +39,9 @@ class Annotator:
 
     `load(files)` takes the local files of `weights` in order and returns a network on the CPU; the engine's
     cache calls it, moves it and lends it. `run(source, network, **values)` is pure: a picture comes as RGB
-    uint8 (H, W, 3), a pose as JSON text, a text as text; its keyword arguments are the names of `params`.
+    uint8 (H, W, 3), a text as str, a pose as the plain data of OpenPose's JSON (dicts, lists, numbers), which
+    the caller has parsed with `gate.parse_pose`: whatever it is, `run` refuses what is no pose. Its keyword
+    arguments are the names of `params`.
     `resample` says how a map is brought from the working size to the picture's; an annotator that `rescales`
     nothing gets the picture as it came.
     """

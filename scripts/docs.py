@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 POLARITIES: dict[Polarity, str] = {
     "white_on_black": "white on black",
+    "black_on_white": "black on white",
     "near_is_white": "grey, near is white and far is black",
     "colour": "in colour",
 }

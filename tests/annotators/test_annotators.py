@@ -1,5 +1,6 @@
 """The contract of annotators, and Canny against the original's own maps."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 import annotators
 from annotators import ANNOTATORS, Annotation, Annotator, annotate
-from annotators.base import Network, Pixels
+from annotators.base import Network, Pixels, Source
 from errors import ArmatureError
 from models.catalogue import Weight
 from params import Param
@@ -51,14 +52,74 @@ def test_canny_says_when_it_finds_nothing() -> None:
     assert "No edges" in found.notices[0]
 
 
-@pytest.mark.parametrize("name", list(ANNOTATORS))
+WITHOUT_WEIGHTS = [annotator for annotator in ANNOTATORS.values() if not annotator.weights]
+OF_PICTURES = [annotator.name for annotator in WITHOUT_WEIGHTS if annotator.source == "picture"]
+OF_OTHERS = [annotator.name for annotator in WITHOUT_WEIGHTS if annotator.source != "picture"]
+SOMETHING: dict[Source, Any] = {
+    "picture": np.full((64, 64, 3), 90, np.uint8),
+    "pose": {
+        "people": [{"pose_keypoints_2d": [30, 20, 1, 30, 40, 1] + [0, 0, 0] * 16}],
+        "canvas_width": 60,
+        "canvas_height": 90,
+    },
+    "text": "https://example.org",
+}
+
+
+def is_json(data: Any) -> bool:
+    """Whether it is what JSON can say and nothing else: no array and no tuple."""
+    return data is None or json.loads(json.dumps(data, allow_nan=False)) == data
+
+
+@pytest.mark.parametrize("name", OF_PICTURES)
 @pytest.mark.parametrize("shape", [(64, 64), (77, 1201), (513, 300)])
 @pytest.mark.parametrize("resolution", [64, 300])
 def test_a_map_has_the_size_of_its_picture(name: str, shape: tuple[int, int], resolution: int) -> None:
+    """And the picture is left as it was, and a second time gives the same."""
     picture = np.random.default_rng(2).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    before = picture.copy()
     found = annotate(name, picture, resolution=resolution)
     assert found.map.shape == (*shape, 3)
     assert found.map.dtype == np.uint8
+    assert is_json(found.data)
+    assert np.array_equal(picture, before)
+    assert np.array_equal(annotate(name, before, resolution=resolution).map, found.map)
+
+
+@pytest.mark.parametrize("name", OF_PICTURES)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 5)])
+@pytest.mark.parametrize("value", [0, 255])
+def test_no_picture_is_too_small_or_too_plain(name: str, shape: tuple[int, int], value: int) -> None:
+    found = annotate(name, np.full((*shape, 3), value, np.uint8), resolution=64)
+    assert found.map.shape == (*shape, 3)
+    assert found.map.dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", OF_PICTURES)
+def test_the_extremes_of_every_setting_are_taken(name: str, noise: Pixels) -> None:
+    for param in ANNOTATORS[name].params:
+        for value in (param.minimum, param.maximum):
+            values: dict[str, Any] = {param.name: param.check(value)}
+            found = annotate(name, noise, resolution=64, **values)
+            assert found.map.shape == noise.shape
+
+
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_a_pose_or_a_text_becomes_a_map(name: str) -> None:
+    found = annotate(name, SOMETHING[ANNOTATORS[name].source])
+    assert found.map.ndim == 3
+    assert found.map.shape[2] == 3
+    assert found.map.dtype == np.uint8
+    assert found.map.any()
+    assert is_json(found.data)
+
+
+@pytest.mark.parametrize("annotator", WITHOUT_WEIGHTS, ids=lambda annotator: annotator.name)
+@pytest.mark.parametrize("source", list(SOMETHING))
+def test_a_source_of_another_kind_is_refused(annotator: Annotator, source: Source) -> None:
+    if source != annotator.source:
+        with pytest.raises(ArmatureError, match=r"PARAM_TYPE|POSE_INVALID"):
+            annotate(annotator.name, SOMETHING[source])
 
 
 def test_none_gives_the_picture_itself(noise: Pixels) -> None:
@@ -97,7 +158,7 @@ def test_what_is_refused(noise: Pixels, values: dict[str, Any], code: str) -> No
 
 
 def test_an_unknown_annotator_is_refused_with_the_names(noise: Pixels) -> None:
-    with pytest.raises(ArmatureError, match=r"PARAM_CHOICE.*canny, none"):
+    with pytest.raises(ArmatureError, match=rf"PARAM_CHOICE.*one of {', '.join(ANNOTATORS)}\)"):
         annotate("banana", noise)
 
 
