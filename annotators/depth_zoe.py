@@ -13,19 +13,14 @@ NEAREST, FURTHEST = 2, 85  # the percentiles that become white and black, as the
 
 
 def load(files: tuple[Path, ...]) -> Network:
-    """ZoeDepth for indoor scenes. The index tables in the file, which timm now makes itself, are left out."""
+    """ZoeDepth for indoor scenes, on BEiT large."""
     from models.checkpoints import building, filled, read
 
     with building():
         from controlnet_aux.zoe import ZoeDepth, get_config
 
-        state = read(files[0])["model"]
-        wanted = {name: tensor for name, tensor in state.items() if "relative_position_index" not in name}
         network = ZoeDepth.build_from_config(get_config("zoedepth", "infer"))
-        lacking = sorted(network.state_dict().keys() ^ wanted.keys())
-        if lacking:
-            raise ValueError(f"{len(lacking)} tensors do not fit, such as {lacking[0]}")
-        return filled(network, wanted)
+        return filled(network, read(files[0])["model"])
 
 
 def run(picture: Pixels, network: Network) -> Annotation:

@@ -5,7 +5,7 @@ The annotators' `load` functions build their networks with these. Importing this
 
 import io
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,13 @@ def read(path: Path) -> Any:
 
 
 def filled(module: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
-    """The module with the tensors of `state` in it, in float32, frozen; every name has to fit.
+    """The module with the tensors of `state` in it, in float32, frozen; a tensor that is missing is an error.
 
-    A prefix `module.` is what training on several cards leaves in front of the names.
+    What the module has no place for is left out: tables of indices that newer libraries make themselves. A
+    prefix `module.` is what training on several cards leaves in front of the names.
     """
-    module.load_state_dict({name.removeprefix("module."): tensor for name, tensor in state.items()})
+    tensors = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    _refuse_missing(module.load_state_dict(tensors, strict=False).missing_keys)
     return module.float().eval().requires_grad_(False)
 
 
@@ -53,7 +55,10 @@ def pretrained(kind: Any, folder: Path) -> nn.Module:
         local_files_only=True,
         output_loading_info=True,
     )
-    lacking = [*report["missing_keys"], *report["mismatched_keys"]]
-    if lacking:
-        raise ValueError(f"{folder.name} lacks {len(lacking)} tensors, such as {lacking[0]}")
+    _refuse_missing([*report["missing_keys"], *report["mismatched_keys"]])
     return module.eval().requires_grad_(False)
+
+
+def _refuse_missing(names: Sequence[str]) -> None:
+    if names:
+        raise ValueError(f"the file lacks {len(names)} tensors, such as {names[0]}")

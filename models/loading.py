@@ -3,6 +3,7 @@
 Importing this imports torch; diffusers and transformers come with the first load.
 """
 
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,29 +19,34 @@ from models import torchvision_ops
 from models.catalogue import FAMILIES
 from models.store import Store
 
-Part: TypeAlias = Literal["text", "unet", "vae", "control"]
+Part: TypeAlias = Literal["text", "unet", "vae", "control", "annotator"]
 PART_TITLES: dict[Part, str] = {
     "text": "text encoder",
     "unet": "U-Net",
     "vae": "decoder",
     "control": "control",
+    "annotator": "annotator",
 }
 
 
 # What diffusers, transformers and safetensors were seen to raise on damaged or foreign files.
-BROKEN = (OSError, ValueError, TypeError, LookupError, RuntimeError, SafetensorError)
+BROKEN = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, RuntimeError),
+    *(SafetensorError, pickle.UnpicklingError),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKey:
-    """One module: a part of a family's base, or one of its controls by name."""
+    """One module: a part of a family's base, or by name one of its controls, or an annotator's network."""
 
-    family: str
     part: Part
+    family: str = ""  # of an annotator there is none
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{FAMILIES[self.family].title}: {PART_TITLES[self.part]} {self.name}".rstrip()
+        family = f"{FAMILIES[self.family].title}: " if self.family else ""
+        return f"{family}{PART_TITLES[self.part]} {self.name}".rstrip()
 
 
 class Text(nn.Module):
@@ -101,7 +107,7 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     transformers.utils.logging.disable_progress_bar()
     base = store.base(key.family)
     module: nn.Module
-    with _refusing(key):
+    with refusing(key):
         match key.part:
             case "text":
                 tokenizer = CLIPTokenizer.from_pretrained(base / "tokenizer", local_files_only=True)
@@ -112,6 +118,8 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
                 module = Vae(_read(AutoencoderKL, base / "vae", torch.float32)).to(dtype)
             case "control":
                 module = _read(ControlNetModel, store.control(key.family, key.name), dtype)
+            case "annotator":
+                raise AssertionError("an annotator loads its network itself")
     return module.eval().requires_grad_(False)
 
 
@@ -134,7 +142,7 @@ def _read(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
 
 
 @contextmanager
-def _refusing(key: ModelKey) -> Iterator[None]:
+def refusing(key: ModelKey) -> Iterator[None]:
     """What the libraries raise on broken files, in our words; the details stay in the cause, for the log."""
     try:
         yield

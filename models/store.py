@@ -1,10 +1,11 @@
 """Where the files of the models are, what is missing, and how to get it. No torch: the web page asks here.
 
-A family is `<weights>/<family>/base/`, a diffusers folder, and `<weights>/<family>/controls/<control>/`.
+A family is `<weights>/<family>/base/`, a diffusers folder, and `<weights>/<family>/controls/<control>/`. The
+files of annotators are in `<weights>/annotators/<repository>/`, with -- for the slash of the repository.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,48 @@ class Store:
         if not commands:
             return f"{self.weights.name}/{family} is not part of this checkout: choose another model"
         return f"Run {' && '.join(commands)} in the project's folder"
+
+    def annotator_files(self, weights: Iterable[Weight]) -> tuple[Path, ...]:
+        """Where the files of an annotator are, or belong: `<weights>/annotators/<repository>/<file>`."""
+        return tuple(
+            self._annotator_folder(weight.repo) / weight.subfolder / weight.file for weight in weights
+        )
+
+    def annotator_missing(self, weights: Iterable[Weight]) -> tuple[str, ...]:
+        """The files that an annotator still lacks, relative to the weights."""
+        files = (path for path in self.annotator_files(weights) if not path.is_file())
+        return tuple(path.relative_to(self.weights).as_posix() for path in files)
+
+    def require_annotator(self, label: str, weights: Iterable[Weight]) -> tuple[Path, ...]:
+        """The files of an annotator, or a refusal that names the place of each and the way to get them."""
+        known = tuple(weights)
+        missing = self.annotator_missing(known)
+        if missing:
+            raise MODEL_MISSING(
+                f"{label} has not all of its weights here",
+                found=f"no {', no '.join(f'{self.weights.name}/{name}' for name in missing)}",
+                todo=self.how_to_get_annotator(known),
+            )
+        return self.annotator_files(known)
+
+    def how_to_get_annotator(self, weights: Iterable[Weight]) -> str:
+        """What to do about an annotator's missing files, with the commands; empty where all are there."""
+        missing: dict[str, list[str]] = {}
+        for weight in weights:
+            if self.annotator_missing((weight,)):
+                missing.setdefault(weight.repo, []).append(f"{weight.subfolder}/{weight.file}".lstrip("/"))
+        commands = [
+            self._command(
+                Weight(repo=repo),
+                self._annotator_folder(repo).relative_to(self.weights).as_posix(),
+                " ".join(files),
+            )
+            for repo, files in missing.items()
+        ]
+        return f"Run {' && '.join(commands)} in the project's folder" if commands else ""
+
+    def _annotator_folder(self, repo: str) -> Path:
+        return self.weights / "annotators" / repo.replace("/", "--")
 
     def size(self, family: str, control: str | None = None) -> int:
         """The bytes of the weights that are there: of the base, or of one control alone."""

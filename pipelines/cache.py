@@ -14,10 +14,10 @@ from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from errors import MODEL_TOO_LARGE, ArmatureError
-from models import loading
 from models.device import Device
 from models.loading import ModelKey
 from models.store import Store
+from pipelines import networks
 from pipelines.pictures import PictureStore
 
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
@@ -61,7 +61,7 @@ class ModelCache:
         *,
         on_load: Callable[[str], None] = lambda description: None,
         on_ready: Callable[[], None] = lambda: None,
-        load: Load = loading.load,
+        load: Load = networks.load,
     ) -> None:
         """`pictures` goes with the cache to the loop.
 
@@ -174,9 +174,10 @@ class ModelCache:
                 getattr(torch, self.device.kind).empty_cache()
 
     def _move_in(self, loaded: dict[ModelKey, Resident]) -> None:
-        for entry in loaded.values():
+        for key, entry in loaded.items():
             entry.module.to(self.device.name)
-            if self.device.channels_last:
+            # the originals' annotators reshape their features, which have to lie channel by channel
+            if self.device.channels_last and key.part != "annotator":
                 convert_conv2d_weight_memory_format(entry.module, torch.channels_last)
         self._resident |= loaded
 

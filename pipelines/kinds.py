@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.jobs import Kind
 from pipelines.request import GenerateRequest, Saved, SavedImage
+from pipelines.request.annotating import Annotated, AnnotateRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,28 @@ class Generate:
         return str(path.relative_to(self.outputs) if path.is_relative_to(self.outputs) else path)
 
 
+@dataclass(frozen=True, slots=True)
+class Annotate:
+    """A picture becomes a map, at the next step of whatever runs: somebody waits to see it."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether such a job goes between the steps of another."""
+        return True
+
+    def payload_text(self, payload: AnnotateRequest) -> str:
+        return payload.to_json()
+
+    def payload(self, text: str) -> AnnotateRequest:
+        return AnnotateRequest.from_json(text)
+
+    def outcome_text(self, outcome: Annotated) -> str:
+        return outcome.to_json()
+
+    def outcome(self, text: str) -> Annotated:
+        return Annotated.from_json(text)
+
+
 def kinds(outputs: Path) -> Mapping[str, Kind]:
     """All kinds by name."""
-    return {"generate": Generate(outputs)}
+    return {"generate": Generate(outputs), "annotate": Annotate()}

@@ -34,6 +34,7 @@ class Worker:
         from models.device import choose
         from pipelines.cache import ModelCache
         from pipelines.generate import warm
+        from pipelines.networks import AnnotateJobs
 
         chosen = choose(self.device)
         ready = EngineState(phase="ready", device=chosen.title)
@@ -48,7 +49,10 @@ class Worker:
         if store.has(self.family):
             warm(self.family, cache)
         report(ready)
-        return {"generate": lambda job_id, request: self._generate(job_id, request, cache)}
+        return {
+            "generate": lambda job_id, request: self._generate(job_id, request, cache),
+            "annotate": AnnotateJobs(cache),
+        }
 
     def _generate(self, job_id: str, request: GenerateRequest, cache: Any) -> Iterator[Progress | Saved]:
         """The loop's own progress, then the result, saved; told to keep what is finished, that much of it."""
