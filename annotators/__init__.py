@@ -12,17 +12,32 @@ import numpy as np
 
 from annotators.base import Annotation, Annotator, Network, Pixels, Source
 from annotators.canny import CANNY
+from annotators.depth_anything import DEPTH_ANYTHING
+from annotators.depth_midas import DEPTH_MIDAS
+from annotators.depth_zoe import DEPTH_ZOE
 from annotators.hough import HOUGH
 from annotators.invert import INVERT
+from annotators.lineart import LINEART
+from annotators.lineart_anime import LINEART_ANIME
 from annotators.lineart_standard import LINEART_STANDARD
+from annotators.mlsd import MLSD
 from annotators.none import NONE
+from annotators.normal_bae import NORMAL_BAE
 from annotators.normal_from_depth import NORMAL_FROM_DEPTH
+from annotators.normal_midas import NORMAL_MIDAS
+from annotators.openpose import OPENPOSE
 from annotators.pose_json import POSE_JSON
 from annotators.qr import QR
+from annotators.scribble_hed import SCRIBBLE_HED
+from annotators.scribble_pidi import SCRIBBLE_PIDI
 from annotators.scribble_synthetic import SCRIBBLE_SYNTHETIC
 from annotators.scribble_xdog import SCRIBBLE_XDOG
+from annotators.seg_oneformer import SEG_ONEFORMER
+from annotators.seg_upernet import SEG_UPERNET
 from annotators.shuffle import SHUFFLE
 from annotators.softedge_gradient import SOFTEDGE_GRADIENT
+from annotators.softedge_hed import SOFTEDGE_HED
+from annotators.softedge_pidi import SOFTEDGE_PIDI
 from annotators.tile import TILE
 from errors import MODEL_MISSING, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE
 from params import Value
@@ -34,12 +49,27 @@ ANNOTATORS: dict[str, Annotator] = {
     for annotator in (
         CANNY,
         SOFTEDGE_GRADIENT,
+        SOFTEDGE_PIDI,
+        SOFTEDGE_HED,
         HOUGH,
+        MLSD,
         SCRIBBLE_SYNTHETIC,
         SCRIBBLE_XDOG,
+        SCRIBBLE_HED,
+        SCRIBBLE_PIDI,
         LINEART_STANDARD,
+        LINEART,
+        LINEART_ANIME,
         POSE_JSON,
+        OPENPOSE,
+        DEPTH_ANYTHING,
+        DEPTH_MIDAS,
+        DEPTH_ZOE,
         NORMAL_FROM_DEPTH,
+        NORMAL_BAE,
+        NORMAL_MIDAS,
+        SEG_UPERNET,
+        SEG_ONEFORMER,
         SHUFFLE,
         TILE,
         QR,
