@@ -7,31 +7,46 @@ from numpy.typing import NDArray
 from annotators.base import Annotation, Annotator, Network, Pixels
 from params import Param
 
-SMOOTH = 2.0  # the sigma that takes out the steps of a depth map of 256 greys, in pixels
-MARGIN = 8
+# The sigma of the window in which a plane is fitted, in pixels: wider than the steps of 256 greys.
+REACH = 2.5
 
 
 def unit_normals(
-    depth: NDArray[np.float32], *, strength: float, background_threshold: float
-) -> NDArray[np.float32]:
+    depth: NDArray[np.floating], *, strength: float, background_threshold: float
+) -> NDArray[np.float64]:
     """Unit normals (H, W, 3), x to the left, y up, z to the viewer, of a depth map (H, W) of 0 far to 1 near.
 
     `strength` is how deep that space is, in short sides. What is further than `background_threshold` faces
-    the viewer. The map goes on straight beyond its borders, so that a plane is a plane up to them.
+    the viewer.
     """
-    height, width = depth.shape
-    wide = np.pad(depth, MARGIN, mode="reflect", reflect_type="odd")
-    smooth = cv2.GaussianBlur(wide, (0, 0), SMOOTH)
-    reach = strength * min(height, width) / 8  # a 3x3 Sobel answers eight times the slope
-    inside = np.s_[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
-    left, up = (cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=reach)[inside] for dx in (1, 0))
-    slopes = np.stack([left, up], axis=2)
+    deep = depth.astype(np.float64) * strength * min(depth.shape)
+    slopes = np.stack([_rise(deep), _rise(deep.T.copy()).T], axis=2)
     slopes[depth < background_threshold] = 0
-    normals = np.concatenate([slopes, np.ones((height, width, 1), np.float32)], axis=2)
-    return np.asarray(normals / np.linalg.norm(normals, axis=2, keepdims=True), np.float32)
+    normals = np.concatenate([slopes, np.ones((*depth.shape, 1))], axis=2)
+    return np.asarray(normals / np.linalg.norm(normals, axis=2, keepdims=True))
 
 
-def coloured(normals: NDArray[np.float32]) -> Pixels:
+def _rise(heights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How heights (H, W) rise to the right: the slope of the plane that fits best around each pixel.
+
+    Nothing is assumed beyond the borders, so a plane is a plane up to them.
+    """
+    across = np.arange(heights.shape[1], dtype=np.float64)[None]
+    middle = _around(across)
+    spread = np.maximum(_around(across**2) - middle**2, 1e-6)
+    return (_around(heights * across) - middle * _around(heights)) / spread
+
+
+def _around(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean around each place, near ones first, of what lies inside the borders."""
+    sums, weights = (
+        cv2.GaussianBlur(array, (0, 0), REACH, borderType=cv2.BORDER_CONSTANT)
+        for array in (values, np.ones_like(values))
+    )
+    return np.asarray(sums / weights)
+
+
+def coloured(normals: NDArray[np.floating]) -> Pixels:
     """Unit normals (H, W, 3) as RGB uint8: red to the left, green up, blue to the viewer."""
     return np.asarray(normals * 127.5 + 127.5).clip(0, 255).astype(np.uint8)
 
@@ -40,9 +55,7 @@ def run(picture: Pixels, network: Network, *, strength: float, background_thresh
     """The normals of a depth map, RGB uint8 (H, W, 3) with near = white, in the colours of Normal BAE."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     normals = unit_normals(
-        (grey / np.float32(255)).astype(np.float32),
-        strength=strength,
-        background_threshold=background_threshold,
+        grey / np.float64(255), strength=strength, background_threshold=background_threshold
     )
     return Annotation(map=coloured(normals), data={"depth_range": [int(grey.min()), int(grey.max())]})
 

@@ -27,7 +27,7 @@ def original() -> Any:
 
 @pytest.fixture(autouse=True)
 def some_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    """controlnet-aux draws hands in matplotlib's colours but does not install it: Python has its formula too."""
+    """controlnet-aux takes a formula from matplotlib, which it does not install: Python has it too."""
     colours = types.SimpleNamespace(hsv_to_rgb=lambda hsv: np.array(colorsys.hsv_to_rgb(*hsv)))
     stand_in = types.ModuleType("matplotlib")
     monkeypatch.setattr(stand_in, "colors", colours, raising=False)

@@ -90,7 +90,10 @@ def test_what_was_understood_is_drawn_the_same_again() -> None:
 
 @pytest.mark.parametrize(("values", "colour"), [({}, True), ({"hands": False, "face": False}, False)])
 def test_parts_are_chosen(values: dict[str, bool], colour: bool) -> None:
-    parts: dict[str, Any] = {"hand_right_keypoints_2d": [50, 60, 1] * 21, "face_keypoints_2d": [200, 300, 1] * 68}
+    parts: dict[str, Any] = {
+        "hand_right_keypoints_2d": [50, 60, 1] * 21,
+        "face_keypoints_2d": [200, 300, 1] * 68,
+    }
     found = drawn(pose(row(STANDING, **parts)), **values).map
     assert found[60, 50].any() == colour
     assert found[300, 200].any() == colour
