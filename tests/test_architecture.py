@@ -74,6 +74,9 @@ BORDERS: dict[Place, str] = {
     ("ui/border.py", "answers.guarded"): "what fails in a call becomes an error on the page",
     ("ui/border.py", "replies.guarded"): "what fails in a call that waits becomes an error on the page",
     ("ui/border.py", "streams.guarded"): "what fails in a stream becomes an error on the page",
+    ("ui/border.py", "Page.preprocess_data"): "what Gradio can't make of a value becomes an error on the page",
+    ("ui/border.py", "Page.process_api"): "what fails in Gradio around a call becomes an error on the page",
+    ("ui/http.py", "Guard._serve"): "what fails in a request becomes a coded answer",
     ("pipelines/runner.py", "Runner.serve"): "what fails while models load becomes the engine's state",
     ("pipelines/runner.py", "Runner._work"): "what fails in a job becomes the job's error",
 }

@@ -11,7 +11,7 @@ from conditions import CONDITIONS
 from pipelines.engine import Engine, Job
 from pipelines.request.intake import Desk, Draft
 from ui import fragments
-from ui.border import answers, streams
+from ui.border import Page, answers, streams
 from ui.condition_tab import ConditionTab, Raw, condition_tab
 from ui.endpoints import add_annotate, add_endpoint
 from ui.panel import Panel, panel
@@ -40,9 +40,7 @@ class Studio:
 
     def page(self) -> gr.Blocks:
         """The whole page. Events read raw values: the gate is the first to look at them."""
-        page: gr.Blocks = gr.Blocks(
-            title="Armature", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True
-        )
+        page = Page(title="Armature", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True)
         with page:
             pill = self._head()
             with gr.Column(elem_id="studio"):
