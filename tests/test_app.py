@@ -382,7 +382,7 @@ def test_without_a_model_the_structure_is_still_shown(empty: App, picture: Path)
     ("model", "way"),
     [
         ("pocket", "weights/pocket is not part of this checkout: choose another model"),
-        ("sd15", "hf download lllyasviel/control_v11p_sd15_canny"),
+        ("sd15", "hf download stable-diffusion-v1-5/stable-diffusion-v1-5"),
     ],
 )
 def test_without_a_model_a_generation_says_how_to_get_it(
@@ -444,10 +444,11 @@ class FakePage:
         pass
 
 
+Launch = Callable[..., tuple[int, dict[str, Any]]]
+
+
 @pytest.fixture
-def launch(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Callable[..., tuple[int, dict[str, Any]]]]:
+def launch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Launch:
     """`launch(*flags, link=...)`: the exit code, and what the page was launched with; nothing is started."""
     for name in ("ARMATURE_PROFILE", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
@@ -455,19 +456,17 @@ def launch(
     monkeypatch.setattr(logging, "basicConfig", lambda **options: None)
     monkeypatch.setattr("pipelines.engine.ThreadEngine.start", lambda engine: None)
 
-    def launched(
-        *flags: str, link: str | None = "https://some.gradio.live"
-    ) -> tuple[int, dict[str, Any]]:
+    def launched(*flags: str, link: str | None = "https://some.gradio.live") -> tuple[int, dict[str, Any]]:
         page = FakePage(link)
         monkeypatch.setattr("ui.studio.Studio.page", lambda studio: page)
         places = ["--weights", str(tmp_path), "--outputs", str(tmp_path), "--port", str(free_port())]
         return program.main([*places, *flags]), page.options
 
-    yield launched
+    return launched
 
 
 def test_a_public_link_has_a_password_and_the_public_limits(
-    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+    launch: Launch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, options = launch("--share", "--profile", "local")
     said = capsys.readouterr().out
@@ -486,16 +485,14 @@ def test_a_public_link_has_a_password_and_the_public_limits(
 
 
 def test_an_open_public_link_has_the_public_limits(
-    launch: Callable[..., tuple[int, dict[str, Any]]],
+    launch: Launch,
 ) -> None:
     code, options = launch("--share-open", "--profile", "local")
     assert (code, options["share"], options["auth"]) == (0, True, None)
     assert options["max_file_size"] == LIMITS["public"].file_bytes
 
 
-def test_without_share_there_is_no_link(
-    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_share_there_is_no_link(launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
     code, options = launch(link=None)
     assert (code, options["share"], options["auth"]) == (0, False, None)
     assert options["server_name"] == "127.0.0.1"
@@ -503,9 +500,7 @@ def test_without_share_there_is_no_link(
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_a_link_that_can_not_be_made_is_said(
-    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_link_that_can_not_be_made_is_said(launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
     code, _ = launch("--share", link=None)
     assert code == 1
     assert capsys.readouterr().err.startswith("HUB_UNREACHABLE: No public link could be made")

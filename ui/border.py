@@ -22,15 +22,21 @@ def coded(error: Exception) -> gr.Error:
     return gr.Error(f"{known.message} ({known.code.name})", title="Not done", print_exception=False)
 
 
-def answers(handler: Callable[P, R]) -> Callable[P, R]:
-    """A handler whose failures are told in words."""
+def answers(handler: Callable[P, R], told: Callable[[str], R] | None = None) -> Callable[P, R]:
+    """A handler whose failures are told in words: as a toast, or as what `told` makes of the words.
+
+    Gradio shows no toast for an event that does not queue: such a one needs `told`.
+    """
 
     @wraps(handler)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return handler(*args, **kwargs)
         except Exception as error:
-            raise coded(error) from error
+            refusal = coded(error)
+            if told is None:
+                raise refusal from error
+            return told(refusal.message)
 
     return guarded
 

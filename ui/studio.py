@@ -69,14 +69,16 @@ class Studio:
             "queue": False,
             "api_visibility": "private",
         }
+        refused = partial(_refused, tab)
         gr.on(
             [component.change for component in movable],
-            answers(partial(self._look, tab, shared)),
+            answers(partial(self._look, tab, shared), refused),
             show_progress="hidden",
             trigger_mode="always_last",
             **looks,
         )
-        tab.annotate.click(answers(partial(self._annotate, tab, shared)), show_progress="minimal", **looks)
+        annotate = answers(partial(self._annotate, tab, shared), refused)
+        tab.annotate.click(annotate, show_progress="minimal", **looks)
         tab.generate.click(
             streams(partial(self._generate, tab, shared)),
             inputs=tab.inputs | shared.inputs | {shared.shown},
@@ -105,7 +107,9 @@ class Studio:
             marks,
             **quiet,
         )
-        gr.Timer(1.0).tick(lambda: fragments.pill(self._engine.state), None, pill, **quiet)
+        gr.on(
+            [page.load, gr.Timer(1.0).tick], lambda: fragments.pill(self._engine.state), None, pill, **quiet
+        )
 
     def _draft(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Draft:
         return self._desk.draft(
@@ -158,6 +162,10 @@ class Studio:
 
 def _mapped(tab: ConditionTab, draft: Draft) -> Updates:
     return {tab.map: draft.map, tab.notes: fragments.notes(draft.notices)}
+
+
+def _refused(tab: ConditionTab, words: str) -> Updates:
+    return {tab.map: None, tab.notes: fragments.notes([words], "refusal")}
 
 
 def _chosen(tab: ConditionTab, annotator: str) -> Updates:

@@ -228,6 +228,13 @@ def test_the_caller_keeps_its_gradients_between_the_steps(
         assert torch.is_grad_enabled()
 
 
+def test_no_gradients_are_kept_of_a_network_in_training(make_request: MakeRequest, cache: ModelCache) -> None:
+    request = make_request(steps=2)
+    with borrow(request, cache) as models:
+        learning = replace(models, unet=copy.deepcopy(models.unet).requires_grad_(True))
+        assert not final(learning, request, cache).requires_grad
+
+
 def test_no_picture_is_shown_that_is_not_finite(make_request: MakeRequest, cache: ModelCache) -> None:
     with borrow(make_request(), cache) as models:
         for value in (float("nan"), float("inf")):
