@@ -10,7 +10,7 @@ from conditions import CONDITIONS
 from pipelines.engine import Engine, Job
 from pipelines.request.intake import Desk, Draft
 from ui import fragments
-from ui.border import answers, streams
+from ui.border import answers, shows, streams
 from ui.condition_tab import ConditionTab, Raw, condition_tab
 from ui.endpoints import add_annotate, add_endpoint
 from ui.panel import Panel, panel
@@ -72,12 +72,12 @@ class Studio:
         refused = partial(_refused, tab)
         gr.on(
             [component.change for component in movable],
-            answers(partial(self._look, tab, shared), refused),
+            shows(partial(self._look, tab, shared), refused),
             show_progress="hidden",
             trigger_mode="always_last",
             **looks,
         )
-        annotate = answers(partial(self._annotate, tab, shared), refused)
+        annotate = shows(partial(self._annotate, tab, shared), refused)
         tab.annotate.click(annotate, show_progress="minimal", **looks)
         tab.generate.click(
             streams(partial(self._generate, tab, shared)),
