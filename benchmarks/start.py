@@ -30,10 +30,8 @@ def measure(folder: Path, weights: Path) -> list[Row]:
         ours.append(_seconds(["make", "run", f"ARGS=--port {port} {places}"], port))
         port = free_port()
         bare.append(_seconds([sys.executable, "-c", HELLO, str(port)], port))
-    beside = "Gradio's hello world, started bare"
-    return [
-        Row(what="make run, to the page", unit="s", ours=ours[1:], other=bare[1:], beside=beside, bound=BOUND)
-    ]
+    what, beside = "make run, to the page", "Gradio's hello world, started bare"
+    return [Row(what=what, unit="s", ours=ours[1:], other=bare[1:], beside=beside, bound=BOUND)]
 
 
 def _seconds(command: Sequence[str], port: int) -> float:

@@ -68,21 +68,29 @@ class Page(gr.Blocks):
             raise coded(error) from error
 
 
-def answers(handler: Callable[P, R], told: Callable[[str], R] | None = None) -> Callable[P, R]:
-    """A handler whose failures are told in words: as a toast, or as what `told` makes of the words.
-
-    Gradio shows no toast for an event that does not queue: such a one needs `told`.
-    """
+def answers(handler: Callable[P, R]) -> Callable[P, R]:
+    """A handler whose failures are told in words."""
 
     @wraps(handler)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return handler(*args, **kwargs)
         except Exception as error:
-            refusal = coded(error)
-            if told is None:
-                raise refusal from error
-            return told(refusal.message)
+            raise coded(error) from error
+
+    return guarded
+
+
+def shows(handler: Callable[P, R], refused: Callable[[str], R]) -> Callable[P, R]:
+    """The same for an event that does not queue: Gradio has no toast for it, so the words go on the page."""
+    answered = answers(handler)
+
+    @wraps(handler)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return answered(*args, **kwargs)
+        except Told as error:
+            return refused(error.message)
 
     return guarded
 

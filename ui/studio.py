@@ -11,7 +11,7 @@ from conditions import CONDITIONS
 from pipelines.engine import Engine, Job
 from pipelines.request.intake import Desk, Draft
 from ui import fragments
-from ui.border import Page, answers, streams
+from ui.border import Page, answers, shows, streams
 from ui.condition_tab import ConditionTab, Raw, condition_tab
 from ui.endpoints import add_annotate, add_endpoint
 from ui.panel import Panel, panel
@@ -64,7 +64,7 @@ class Studio:
             return gr.HTML(fragments.pill(self._engine.state), elem_id="pill")
 
     def _wire(self, tab: ConditionTab, shared: Panel) -> None:
-        movable: list[Any] = [tab.picture, tab.annotator, *tab.settings]
+        movable: list[Any] = [tab.picture, tab.annotator, *tab.settings, shared.model, shared.values["size"]]
         looks: dict[str, Any] = {
             "inputs": tab.inputs | shared.inputs,
             "outputs": [tab.map, tab.notes, *tab.groups.values()],
@@ -75,12 +75,12 @@ class Studio:
         refused = partial(_refused, tab)
         gr.on(
             [component.change for component in movable],
-            answers(partial(self._look, tab, shared), refused),
+            shows(partial(self._look, tab, shared), refused),
             show_progress="hidden",
             trigger_mode="always_last",
             **looks,
         )
-        annotate = answers(partial(self._annotate, tab, shared), refused)
+        annotate = shows(partial(self._annotate, tab, shared), refused)
         tab.annotate.click(annotate, show_progress="minimal", **looks)
         tab.generate.click(
             streams(partial(self._generate, tab, shared)),
@@ -117,7 +117,9 @@ class Studio:
             marks,
             **quiet,
         )
-        gr.Timer(1.0).tick(lambda: fragments.pill(self._engine.state), None, pill, **quiet)
+        gr.on(
+            [page.load, gr.Timer(1.0).tick], lambda: fragments.pill(self._engine.state), None, pill, **quiet
+        )
 
     def _draft(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Draft:
         return self._desk.draft(

@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 
 from errors import PARAM_RANGE
-from ui.border import Page, answers, replies, streams
+from ui.border import answers, replies, shows, streams
 
 
 def fails(error: Exception) -> None:
@@ -66,8 +66,7 @@ def test_a_call_that_waits_tells_too() -> None:
 
 def test_an_event_without_toasts_gets_the_words() -> None:
     heard: list[str] = []
-    guarded = answers(fails, told=heard.append)
-    guarded(PARAM_RANGE("Steps can't be taken"))
+    shows(fails, heard.append)(PARAM_RANGE("Steps can't be taken"))
     assert heard == ["Steps can't be taken. (PARAM_RANGE)"]
 
 
