@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,11 +144,10 @@ def hold(path: Path) -> None:
 
 def _opened(path: Path | None) -> sqlite3.Connection:
     connection = sqlite3.connect(path or ":memory:", timeout=5.0, check_same_thread=False)
-    try:
+    with ExitStack() as failed:
+        failed.callback(connection.close)
         _prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
+        failed.pop_all()
     return connection
 
 

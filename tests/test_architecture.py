@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "errors": (),
     "params": (),
     "gate": (),
+    "logs": ("gate",),
     "settings": ("gate", "models.catalogue"),
     "models": (),
     "annotators": ("models.catalogue",),
@@ -36,8 +37,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pipelines": ("models", "annotators", "conditions", "gate"),
     "training": ("pipelines", "conditions", "annotators", "models", "gate"),
     "ui": ("pipelines.request", "pipelines.engine", "conditions", "annotators", "gate"),
-    "app": ("ui", "training", "pipelines", "conditions", "annotators", "models", "gate", "settings"),
-    "cli": ("training", "pipelines", "conditions", "annotators", "models", "gate", "settings"),
+    "app": ("ui", "training", "pipelines", "conditions", "annotators", "models", "gate", "settings", "logs"),
+    "cli": ("training", "pipelines", "conditions", "annotators", "models", "gate", "settings", "logs"),
 }
 
 # Where the big libraries may be imported; in annotators, and nowhere at the top of a module there.
@@ -74,7 +75,10 @@ BORDERS: dict[Place, str] = {
     ("ui/border.py", "answers.guarded"): "what fails in a call becomes an error on the page",
     ("ui/border.py", "replies.guarded"): "what fails in a call that waits becomes an error on the page",
     ("ui/border.py", "streams.guarded"): "what fails in a stream becomes an error on the page",
-    ("ui/border.py", "Page.preprocess_data"): "what Gradio can't make of a value becomes an error on the page",
+    (
+        "ui/border.py",
+        "Page.preprocess_data",
+    ): "what Gradio can't make of a value becomes an error on the page",
     ("ui/border.py", "Page.process_api"): "what fails in Gradio around a call becomes an error on the page",
     ("ui/http.py", "Guard._serve"): "what fails in a request becomes a coded answer",
     ("pipelines/runner.py", "Runner.serve"): "what fails while models load becomes the engine's state",
