@@ -2,8 +2,8 @@
 
 A line has `time` (UTC), `monotonic` (seconds), `level`, `logger` and `event`; of a job also `job`, `kind`,
 `state` and `code`; of an error, `trace`. In the profile public nothing that a visitor says can get in: of our
-errors the code and the fixed words are written, of others where they happened, of what libraries say only where
-they said it.
+errors the code and the fixed words are written, of others where they happened, of what libraries say only
+where they said it.
 """
 
 import json
