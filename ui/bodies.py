@@ -18,7 +18,7 @@ CALLS = re.compile(r"/gradio_api/(?:(call/v2)|call|run|api|queue)/([^/]+)/?")
 AUTHORITY = r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\[\]@:/?#\\\s]+)(?::(?P<port>[0-9]{1,5}))?"
 NETLOC = re.compile(AUTHORITY)
 ORIGIN = re.compile(rf"(?P<scheme>(?i:https?))://{AUTHORITY}")
-ADDRESS = re.compile(rf"(?i:https?)://{AUTHORITY}(?:[/?#].*)?", re.DOTALL)
+ADDRESS = re.compile(r"(?i:https?)://[^/?#]*")
 LOCAL = re.compile(r"/(?![/\\])")  # a path on this server
 BODY_SECONDS = 60.0  # for a small body; an upload may take as long as its line needs
 
@@ -79,19 +79,19 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     return replaying
 
 
-def check_files(value: Any, root: Path, knows: Callable[[str], bool]) -> None:
+def check_files(value: Any, root: Path, host: str) -> None:
     """Every file that a body names must be an upload of ours; nothing is fetched from anywhere.
 
-    `knows` tells whether a host name is our own, as in the address of an upload that the page shows.
+    `host` is what this server was called by: the page names its uploads by their address here as well.
     """
     if isinstance(value, Mapping):
         if _names_file(value):
-            _check_file(value, root, knows)
+            _check_file(value, root, host)
         for entry in value.values():
-            check_files(entry, root, knows)
+            check_files(entry, root, host)
     elif isinstance(value, list):
         for entry in value:
-            check_files(entry, root, knows)
+            check_files(entry, root, host)
 
 
 def _names_file(value: Mapping[str, Any]) -> bool:
@@ -99,11 +99,11 @@ def _names_file(value: Mapping[str, Any]) -> bool:
     return isinstance(meta, Mapping) and meta.get("_type") == "gradio.FileData"
 
 
-def _check_file(file: Mapping[str, Any], root: Path, knows: Callable[[str], bool]) -> None:
+def _check_file(file: Mapping[str, Any], root: Path, host: str) -> None:
     path, url = file.get("path"), file.get("url")
     if not isinstance(path, str):
         raise INPUT_SOURCE("A file is named by the path of its upload", todo="Upload the file itself")
-    if url is not None and not _is_ours(url, knows):
+    if url is not None and not _is_ours(url, host):
         raise INPUT_SOURCE(
             "Nothing is fetched from an address",
             found="an address of another place",
@@ -113,12 +113,12 @@ def _check_file(file: Mapping[str, Any], root: Path, knows: Callable[[str], bool
     gate.resolve_upload(path, root)
 
 
-def _is_ours(url: object, knows: Callable[[str], bool]) -> bool:
+def _is_ours(url: object, host: str) -> bool:
     """Whether an address is one that this server gave out. Gradio does not follow it, but who knows."""
     if not isinstance(url, str):
         return False
-    found = ADDRESS.fullmatch(url)
-    return LOCAL.match(url) is not None if found is None else knows(_name(found))
+    found = ADDRESS.match(url)
+    return LOCAL.match(url) is not None if found is None else is_same_site(found[0], host)
 
 
 def named(host: str) -> str | None:

@@ -1,7 +1,8 @@
 """The door of the web process: who may speak to it, how much they may send, and whether it is well.
 
-An ASGI middleware before everything else, so it covers Gradio's own routes too. What it lets through is read
-by the gate later; what it refuses, and what Gradio refuses, is answered with a code in words.
+An ASGI middleware before all routes, Gradio's own too (only what Gradio says about CORS comes earlier). What it
+lets through is read by the gate later; what it refuses, and what Gradio refuses, is answered with a code in
+words.
 """
 
 import asyncio
@@ -192,7 +193,7 @@ class Guard:
                 allowed="application/json",
             )
         value = gate.parse_json(body, most_bytes=len(body))
-        bodies.check_files(value, Path(get_upload_folder()), self._door.knows)
+        bodies.check_files(value, Path(get_upload_folder()), headers[b"host"])
         page = getattr(scope.get("app"), "blocks", None)
         bodies.check_call(scope["path"], value, page)
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import gradio as gr
 
 from conditions import CONDITIONS
+from errors import MODEL_MISSING
 from pipelines.engine import Engine, Job
 from pipelines.request.intake import Desk, Draft
 from ui import fragments
@@ -54,7 +55,7 @@ class Studio:
                 self._wire(tab, shared)
             self._wire_shared(page, tabs, shared, pill)
             for condition in CONDITIONS.values():
-                add_endpoint(condition, self._desk, self._engine, self._family)
+                add_endpoint(condition, self._desk, self._engine, self._refuse_missing, self._family)
             add_annotate(self._desk)
         return page
 
@@ -146,8 +147,14 @@ class Studio:
         async for updates in self._followed(shared, job_id, raw[shared.shown]):
             yield updates
 
+    def _refuse_missing(self, family: object, condition: str) -> None:
+        """Say all that is lacking before anything is made; an unknown family is the desk's to refuse."""
+        if lack := self._missing(str(family), condition):
+            raise MODEL_MISSING(lack)
+
     def _submit(self, tab: ConditionTab, shared: Panel, raw: Raw) -> tuple[Draft, str]:
         draft = self._draft(tab, shared, raw)
+        self._refuse_missing(raw[shared.model], tab.condition.name)
         values = shared.run_values(raw) | tab.unit_values(raw)
         request = self._desk.request(draft, family=raw[shared.model], values=values)
         asked = wish(tab.condition.name, *(raw[part] for part in tab.ordered), values)

@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 
 from errors import PARAM_RANGE
-from ui.border import answers, replies, shows, streams
+from ui.border import Page, answers, replies, shows, streams
 
 
 def fails(error: Exception) -> None:

@@ -486,6 +486,8 @@ def test_rows_47_and_48_a_file_of_another_place_is_refused(
     [
         "data:image/png;base64,iVBORw0KGgo=",
         "http://example.com/a.png",
+        "http://127.0.0.1:1/a.png",
+        "http://localhost:7860/a.png",
         "https://127.0.0.1.example.com/a.png",
         "//example.com/a.png",
         "ftp://127.0.0.1/a.png",
