@@ -1,8 +1,7 @@
 """The door of the web process: who may speak to it, how much they may send, and whether it is well.
 
-An ASGI middleware before all routes, Gradio's own too (only what Gradio says about CORS comes earlier). What it
-lets through is read by the gate later; what it refuses, and what Gradio refuses, is answered with a code in
-words.
+An ASGI middleware before all routes, Gradio's own too; only what Gradio says about CORS comes earlier. What
+it lets through is read by the gate later; what it refuses, and what Gradio refuses, is told with a code.
 """
 
 import asyncio
