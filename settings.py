@@ -80,7 +80,7 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--share-open", action="store_true", help="the public link asks for no password")
     given = parser.parse_args(arguments)
     share = given.share or given.share_open
-    profile = "public" if share else given.profile
+    profile: Profile = "public" if share else given.profile
     refuse_opening(profile, os.environ)
     return Settings(
         weights=given.weights,

@@ -38,7 +38,18 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "training": ("pipelines", "conditions", "annotators", "models", "gate"),
     "ui": ("pipelines.request", "pipelines.engine", "conditions", "annotators", "gate"),
     "app": ("ui", "training", "pipelines", "conditions", "annotators", "models", "gate", "settings", "logs"),
-    "cli": ("training", "pipelines", "conditions", "annotators", "models", "gate", "settings", "logs"),
+    "doctor": ("pipelines", "conditions", "models", "gate"),
+    "cli": (
+        "doctor",
+        "training",
+        "pipelines",
+        "conditions",
+        "annotators",
+        "models",
+        "gate",
+        "settings",
+        "logs",
+    ),
 }
 
 # Where the big libraries may be imported; in annotators, and nowhere at the top of a module there.
@@ -72,6 +83,8 @@ PRINTS: dict[Place, str] = {
 }
 BORDERS: dict[Place, str] = {
     ("cli.py", "main"): "what fails in a command becomes its message and exit code",
+    ("doctor.py", "examine"): "a check that breaks is a check that failed, and the next one follows",
+    ("doctor.py", "_imports"): "whatever a library fails with as it loads is what was to be found out",
     ("ui/border.py", "answers.guarded"): "what fails in a call becomes an error on the page",
     ("ui/border.py", "replies.guarded"): "what fails in a call that waits becomes an error on the page",
     ("ui/border.py", "streams.guarded"): "what fails in a stream becomes an error on the page",
