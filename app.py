@@ -113,11 +113,6 @@ def is_same(given: str, password: str) -> bool:
     return hmac.compare_digest(given.encode(), password.encode())
 
 
-def is_same(given: str, password: str) -> bool:
-    """Whether two texts are the same, in a time that tells nothing about how far they agree."""
-    return hmac.compare_digest(given.encode(), password.encode())
-
-
 def refuse_busy_port(host: str, port: int) -> None:
     """One clear sentence instead of a hunt for another port."""
     with socket.socket() as probe:

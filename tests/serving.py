@@ -159,7 +159,9 @@ class Front:
             answer = self.http.post("/upload", files={"files": (picture.name, file)})
         return {"path": answer.raise_for_status().json()[0], "meta": {"_type": "gradio.FileData"}}
 
-    def payload(self, trigger: str, source: str | None = None, **given: Any) -> dict[str, Any]:
+    def payload(
+        self, trigger: str, source: str | None = None, *, queued: bool | None = None, **given: Any
+    ) -> dict[str, Any]:
         """What the browser would send when `trigger` happens at `source`, with some values changed.
 
         Names are `elem_id`s, with underscores for hyphens where they come as keywords.
@@ -170,7 +172,7 @@ class Front:
             (event, target)
             for event in self.config["dependencies"]
             for target, what in event["targets"]
-            if what == trigger and wanted in (None, target)
+            if what == trigger and wanted in (None, target) and queued in (None, bool(event["queue"]))
         ]
         event, target = targets[0]
         changed = {ids[name]: value for name, value in given.items()}
@@ -184,7 +186,7 @@ class Front:
 
     def fire(self, trigger: str, source: str | None = None, **given: Any) -> dict[str, Any]:
         """What an event that does not queue changes on the page, by `elem_id`."""
-        payload = self.payload(trigger, source, **given)
+        payload = self.payload(trigger, source, queued=False, **given)
         answer = self.http.post("/run/predict", json=payload).raise_for_status().json()
         outputs = self.config["dependencies"][payload["fn_index"]]["outputs"]
         return {
