@@ -1,6 +1,7 @@
 """What the studio promises about kills, crowds and bad files, tried for a long time: `make soak`.
 
     kills     the whole program is killed (SIGKILL) while it generates, again and again, on one outputs folder
+    saves     the same, always as it writes its pictures
     workers   only the worker is killed, at any moment
     clients   many visitors at once
     fuzz      damaged pictures and JSON through the gate
@@ -29,6 +30,7 @@ Trial: TypeAlias = Callable[[Path, float], Figures]
 # each with how much of it is done when nothing is said: times, jobs of each client, or minutes
 TRIALS: Mapping[str, tuple[Trial, float]] = {
     "kills": (kills.run, 200),
+    "saves": (kills.run_saving, 50),
     "workers": (workers.run, 50),
     "clients": (clients.run, 50),
     "fuzz": (fuzz.run, 10),

@@ -28,6 +28,11 @@ def test_five_kills_of_the_program(folder: Path) -> None:
     assert figures["database whole, by `PRAGMA integrity_check`"] == "5 of 5"
 
 
+def test_a_kill_as_pictures_are_written(folder: Path) -> None:
+    figures = kills.run_saving(folder, 1)
+    assert figures["database whole, by `PRAGMA integrity_check`"] == "1 of 1"
+
+
 def test_five_kills_of_the_worker(folder: Path) -> None:
     figures = workers.run(folder, 5)
     assert figures["kills of the worker"] == "5"

@@ -31,6 +31,11 @@ HANGS = 60.0  # seconds after which it hangs, whatever else the machine does
 LAST = "last"  # the file with what was looked at last
 EXTREMES = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\0\x01", b"\xff\xff")
 
+ODD: tuple[Any, ...] = (
+    *(1e308, -1e308, 5e-324, 10**400, -(10**18), 2**63, 0.1 + 0.2, -0.0, float("nan"), float("inf")),
+    *(True, None, "", "1", "0x10", "x" * 10_000, "\ud800", "\0", [], [1], {}, {"a": {}}),
+)
+
 Mutation: TypeAlias = Callable[[bytearray, random.Random], None]
 
 
@@ -60,11 +65,10 @@ def fuzz(folder: Path, seconds: float, seed: int) -> Figures:
     with (folder / LAST).open("wb") as last:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            for name, seeds, look in (
-                ("pictures", pictures, look_at_picture),
-                ("JSON texts", texts, look_at_json),
+            for name, data, look in (
+                ("pictures", mutated(pictures, chance), look_at_picture),
+                ("JSON texts", changed_json(texts, chance), look_at_json),
             ):
-                data = mutated(seeds, chance)
                 os.pwrite(last.fileno(), data, 0)
                 last.truncate(len(data))
                 faulthandler.dump_traceback_later(HANGS, exit=True)
@@ -123,6 +127,18 @@ def mutated(seeds: list[bytes], chance: random.Random) -> bytes:
     if data.startswith(made.SIGNATURE) and chance.random() < 0.7:
         return with_checksums(bytes(data))
     return bytes(data)
+
+
+def changed_json(seeds: list[bytes], chance: random.Random) -> bytes:
+    """A text damaged like a picture; or settings, whole JSON, in which a value is of a kind nobody meant."""
+    if chance.random() < 0.5:
+        return mutated(seeds, chance)
+    params = chance.choice(list(ANNOTATORS.values())).params
+    values: dict[str, Any] = {param.name: param.default for param in params}
+    for _ in range(chance.randint(1, 2)):
+        name = chance.choice([*values, "unknown"])
+        values[name] = chance.choice((*ODD, chance.uniform(-300, 300), chance.randint(-300, 300)))
+    return json.dumps(values).encode()
 
 
 def flip(data: bytearray, chance: random.Random) -> None:

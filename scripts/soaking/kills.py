@@ -15,9 +15,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import psutil
 
@@ -28,22 +28,52 @@ from pipelines.home import lasting_engine
 from pipelines.jobs import FINAL
 from scripts.soaking.tools import LIMIT, Figures, any_request, check_saved, mark, wait_for, worker
 
+Moment: TypeAlias = Callable[[Path, random.Random], None]
+
 WAITING = 5  # jobs that the program keeps in its queue
 ORPHAN_SECONDS = 5.0  # a worker may outlive its program by so much
 
 
 def run(folder: Path, times: float) -> Figures:
-    """Kill the program that often; the figures of what was found."""
+    """Kill the program that often as it generates, now and then as it starts; what was found."""
+    return killed(folder, round(times), starting=9)
+
+
+def run_saving(folder: Path, times: float) -> Figures:
+    """Kill the program that often in the few milliseconds in which it writes its pictures; what was found."""
+    return killed(folder, round(times), starting=0, at=saving)
+
+
+def generating(folder: Path, chance: random.Random) -> None:
+    """Any moment."""
+    time.sleep(chance.uniform(0.0, 1.2))
+
+
+def saving(folder: Path, chance: random.Random) -> None:
+    """The moment in which a picture is written aside, or one right after it."""
+    images = folder / "outputs" / results.IMAGES
+    until = time.monotonic() + LIMIT
+    while not any(durable.ASIDE in name for *_, names in os.walk(images) for name in names):
+        assert time.monotonic() < until, "nothing is saved"
+    time.sleep(chance.choice((0.0, 0.0, 0.005, 0.01, 0.02)))
+
+
+def killed(folder: Path, times: int, *, starting: int, at: Moment = generating) -> Figures:
+    """Kill the program `times` times, every `starting`-th time before it works, else at that moment."""
     worker(folder)
     chance = random.Random(11)
     accepted: set[str] = set()
     found: Counter[str] = Counter()
     caught: Counter[str] = Counter()
     orphans: list[float] = []
-    for turn in range(round(times)):
+    for turn in range(times):
         with program(folder) as (process, heard):
-            # so that each of the four pairs comes up, however few turns there are in all
-            strike(process, heard, chance, orphans, early=turn % 9 == 8, group=turn % 2 == 0)
+            if starting and turn % starting == starting - 1:
+                time.sleep(chance.uniform(0.0, 3.0))
+            else:
+                wait_for(lambda: any("running" in line for line in heard) or process.poll() is not None)
+                at(folder, chance)
+            strike(process, orphans, group=turn % 2 == 0)
         accepted |= {line["accepted"] for line in heard if "accepted" in line}
         seen = checked(folder, "--check")
         lost = accepted - set(seen["rows"])
@@ -53,8 +83,9 @@ def run(folder: Path, times: float) -> Figures:
         print(f"kill {turn + 1}: {seen['figures']}", file=sys.stderr, flush=True)
     ends = finish(folder, accepted)
     return {
-        "kills of the whole program": f"{times:.0f}, half of them of the worker too, a ninth as it started",
-        "database whole, by `PRAGMA integrity_check`": f"{found['whole']} of {times:.0f}",
+        "kills of the whole program, half of them of its worker too": str(times),
+        "of these as it started": str(times // starting if starting else 0),
+        "database whole, by `PRAGMA integrity_check`": f"{found['whole']} of {times}",
         "jobs accepted": str(len(accepted)),
         "their ends": ", ".join(f"{count} {state}" for state, count in sorted(ends.items())),
         "lost, or left without an end": "0",
@@ -113,21 +144,8 @@ class program:
             self._errors.extend(lines)
 
 
-def strike(
-    process: subprocess.Popen[str],
-    heard: list[dict[str, Any]],
-    chance: random.Random,
-    orphans: list[float],
-    *,
-    early: bool,
-    group: bool,
-) -> None:
-    """Kill it at some moment: as it starts or as it generates; all of it, or only its first process."""
-    if early:
-        time.sleep(chance.uniform(0.0, 3.0))
-    else:
-        wait_for(lambda: any("running" in line for line in heard) or process.poll() is not None)
-        time.sleep(chance.uniform(0.0, 1.2))
+def strike(process: subprocess.Popen[str], orphans: list[float], *, group: bool) -> None:
+    """Kill all of it, or only its first process, whose worker must follow."""
     assert process.poll() is None, "it ended by itself"
     if group:
         os.killpg(process.pid, signal.SIGKILL)
