@@ -544,14 +544,13 @@ def test_it_ends_when_it_is_told_to_even_at_work(
 
 
 def test_a_second_signal_leaves_at_once(store: Store, picture: Path, tmp_path: Path) -> None:
-    with serving(tmp_path, store.weights) as app:
-        with client_of(app) as client:
-            client.submit(image=handle_file(picture), prompt="x", steps=150, api_name="/canny")
-            until(lambda: "control lines" in app.log, seconds=START_SECONDS)
-            app.process.send_signal(signal.SIGTERM)
-            until(lambda: httpx.get(f"{app.url}/readyz").status_code == 503, seconds=START_SECONDS)
-            assert app.process.poll() is None, "it gives the running job its time"
-            assert app.stop() == 0
+    with serving(tmp_path, store.weights) as app, client_of(app) as client:
+        client.submit(image=handle_file(picture), prompt="x", steps=150, api_name="/canny")
+        until(lambda: "control lines" in app.log, seconds=START_SECONDS)
+        app.process.send_signal(signal.SIGTERM)
+        until(lambda: httpx.get(f"{app.url}/readyz").status_code == 503, seconds=START_SECONDS)
+        assert app.process.poll() is None, "it gives the running job its time"
+        assert app.stop() == 0
 
 
 def test_health_says_whether_the_worker_answers(studio: App) -> None:
