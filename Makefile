@@ -1,7 +1,7 @@
 # Two commands are all a user needs, `make run` and `make test`: each does its own set-up first.
 # Paths are relative throughout, so that a folder with spaces in its name is fine.
 
-.PHONY: help run setup test lint format docs bench
+.PHONY: help run setup test lint format docs bench soak
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -27,3 +27,6 @@ docs: ## Write the docs that are made from the tables
 
 bench: ## Measure speed beside diffusers' own pipelines
 	@sh scripts/setup && .venv/bin/python -m benchmarks $(ARGS)
+
+soak: ## Kill it, crowd it and feed it bad files for an hour; a part: make soak ARGS="fuzz --minutes 1"
+	@sh scripts/setup dev && .venv/bin/python -m scripts.soak $(ARGS)

@@ -1,9 +1,10 @@
-"""Armature without a browser: `cli.py conditions | annotate | generate`, each with `--json`.
+"""Armature without a browser: `cli.py conditions | annotate | generate | doctor`, each with `--json`.
 
 Exit codes: 0 done, 1 refused or failed with a coded message, 2 bad usage.
 """
 
 import argparse
+import dataclasses
 import json
 import logging
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import annotators
+import doctor
 import gate
 import settings
 from annotators import ANNOTATORS
@@ -43,8 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command."""
     given = _parser().parse_args(arguments)
     try:
-        command: Callable[[argparse.Namespace], Any] = given.command
-        command(given)
+        command: Callable[[argparse.Namespace], int | None] = given.command
+        return command(given) or 0
     except KeyboardInterrupt:
         return 1
     except Exception as error:
@@ -55,7 +57,6 @@ def main(arguments: Sequence[str]) -> int:
             _print_json({"error": {"code": known.code.name, "message": known.message}})
         print(known, file=sys.stderr)
         return 1
-    return 0
 
 
 def list_conditions(given: argparse.Namespace) -> None:
@@ -123,6 +124,27 @@ def generate(given: argparse.Namespace) -> None:
     _tell([*draft.notices, *saved.notices])
     for image in saved.images:
         print(image.path)
+
+
+def examine(given: argparse.Namespace) -> int:
+    """Whether this installation is well, check by check, and what to do where it is not."""
+    settings.prepare_process(settings.from_process().cache)
+    patient = doctor.Patient(
+        weights=given.weights, outputs=given.outputs, device=given.device, model=given.model
+    )
+    checks = []
+    for check in doctor.examine(patient):
+        checks.append(check)
+        if not given.json:
+            print(f"{check.state:5} {check.name:14} {check.words}", flush=True)
+            if check.todo:
+                print(f"{'':20} {check.todo}", flush=True)
+    failed = [check.name for check in checks if check.state == "fail"]
+    if given.json:
+        _print_json({"well": not failed, "checks": [dataclasses.asdict(check) for check in checks]})
+    else:
+        print(f"Not well: {', '.join(failed)}." if failed else "All is well.")
+    return 1 if failed else 0
 
 
 def _followed(engine: Engine, job_id: str, *, quiet: bool) -> Saved:
@@ -209,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cli.py", description="Armature without a browser.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+    def add(name: str, command: Callable[[argparse.Namespace], int | None]) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
         sub.add_argument("--json", action="store_true", help="answer as JSON on stdout")
         sub.set_defaults(command=command)
@@ -233,6 +255,11 @@ def _parser() -> argparse.ArgumentParser:
     for param in OPTIONS:
         _add_option(sub, param)
     settings.add_shared_flags(sub, settings.from_process())
+
+    sub = add("doctor", examine)
+    base = settings.from_process()
+    sub.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the results")
+    settings.add_shared_flags(sub, base)
     return parser
 
 

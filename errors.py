@@ -143,7 +143,6 @@ WORKER_LOST = Code("WORKER_LOST", JobError, 503, retry=True)
 DRAINING = Code("DRAINING", JobError, 503, retry=True)
 TIMEOUT = Code("TIMEOUT", JobError, 504)
 QUEUE_FULL = Code("QUEUE_FULL", JobError, 429, retry=True)
-TIMEOUT = Code("TIMEOUT", JobError, 504)
 NUMERIC = Code("NUMERIC", DeviceError, 500)
 INTERNAL = Code("INTERNAL", InternalError, 500)
 
@@ -192,6 +191,12 @@ FOREIGN: tuple[Foreign, ...] = (
         "A folder can't be written to",
         "Give the program write access, or name other folders with --weights and --outputs",
         errnos=(errno.EROFS, errno.EACCES, errno.EPERM),
+    ),
+    _foreign(
+        DISK_FAILED,
+        "A disk did not do what it was told",
+        "Check the disk and try again",
+        errnos=(errno.EIO,),
     ),
     _foreign(
         MODEL_CORRUPT,

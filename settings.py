@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from errors import PARAM_CHOICE
+from errors import NOT_ALLOWED, PARAM_CHOICE
 from gate import Profile
 from models.catalogue import FAMILIES
 
 ROOT = Path(__file__).resolve().parent
 PROFILES: tuple[Profile, ...] = get_args(Profile)
+# What opens Gradio to its visitors: an editor of the program's own code, more folders, and its tools.
+OPENING = ("GRADIO_VIBE_MODE", "GRADIO_ALLOWED_PATHS", "GRADIO_MCP_SERVER")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +80,14 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--share-open", action="store_true", help="the public link asks for no password")
     given = parser.parse_args(arguments)
     share = given.share or given.share_open
+    profile: Profile = "public" if share else given.profile
+    refuse_opening(profile, os.environ)
     return Settings(
         weights=given.weights,
         outputs=given.outputs,
         model=given.model,
         device=given.device,
-        profile="public" if share else given.profile,
+        profile=profile,
         host=given.host,
         port=given.port,
         hosts=(*base.hosts, given.host, *given.allow_host),
@@ -91,6 +95,18 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
         share_open=given.share_open,
         space=base.space,
     )
+
+
+def refuse_opening(profile: Profile, environment: Mapping[str, str]) -> None:
+    """In public, refuse an environment in which Gradio would open more than the page."""
+    found = [name for name in OPENING if environment.get(name)]
+    if profile == "public" and found:
+        raise NOT_ALLOWED(
+            "This environment would open more than the page to everybody",
+            found=", ".join(found),
+            allowed="none of " + ", ".join(OPENING),
+            todo="Unset it, or start with --profile local",
+        )
 
 
 def add_shared_flags(parser: argparse.ArgumentParser, base: Settings) -> None:

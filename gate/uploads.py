@@ -7,13 +7,13 @@ from pathlib import Path
 from errors import FILE_TOO_LARGE, IMG_EMPTY, INPUT_GONE, INPUT_SOURCE, ArmatureError
 from gate.limits import MEGA, Limits
 
-# Two letters at least: "C:" is a drive.
-SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+# Two letters at least: "C:" is a drive. Two strokes name another machine on Windows, which would go there.
+ELSEWHERE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]+:|[\\/]{2})", re.IGNORECASE)
 
 
 def resolve_upload(path: str, root: Path) -> Path:
     """The file under `root` that a browser says it has uploaded. Nothing is fetched."""
-    if SCHEME.match(path):
+    if ELSEWHERE.match(path):
         raise _not_an_upload("an address")
     try:
         named = root / path

@@ -12,7 +12,7 @@ ASIDE = ".tmp-"  # in the name of every file that is not finished
 
 def write(path: Path, fill: Callable[[BinaryIO], None]) -> None:
     """Write a file by `fill`. Whatever fails, and whenever, the old file is there or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     aside = path.with_name(f"{path.name}{ASIDE}{secrets.token_hex(4)}")
     try:
         with open(aside, "xb") as file:
@@ -24,6 +24,14 @@ def write(path: Path, fill: Callable[[BinaryIO], None]) -> None:
         with suppress(OSError):
             aside.unlink(missing_ok=True)  # still there only where something failed
     sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that their names last."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -39,7 +47,12 @@ def sync_folder(folder: Path) -> None:
 
 def clear_unfinished(folder: Path) -> int:
     """Remove what a killed program left aside; answers how many files there were."""
-    left = [path for path in folder.rglob(f"*{ASIDE}*") if path.is_file()]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return len(left)
+    return sum(_removed(path) for path in list(folder.rglob(f"*{ASIDE}*")))
+
+
+def _removed(path: Path) -> bool:
+    """A file that can't be removed is nobody's trouble: it is out of sight."""
+    with suppress(OSError):
+        path.unlink()
+        return True
+    return False

@@ -43,7 +43,7 @@ class Engine:
         self._dropped = dropped
         self._state = EngineState()
         self._broken: ArmatureError | None = None  # why the worker can't run anything
-        self._signals: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
+        self._signals: queue.SimpleQueue[Report | Stop | None] = queue.SimpleQueue()
         self._running: set[str] = set()  # what the worker holds: one job, and urgent ones beside it
         self._late: dict[str, float] = {}  # stopped jobs, and when they must have come back
         self._deaths = 0  # in a row, without having been ready in between
@@ -77,7 +77,6 @@ class Engine:
         if self._draining:
             raise DRAINING("The program is about to end", todo="Try again when it is back")
         job_id = self._book.add(kind, payload, owner=owner, wish=wish)
-        log.info("job %s queued", job_id, extra={"job": job_id, "kind": kind})
         self._signals.put(None)
         return job_id
 
@@ -99,14 +98,14 @@ class Engine:
             return
         error = CANCELLED("The job was cancelled")
         self._book.change(job_id, state="cancelled", error=error, preview=None)
-        self._leave(job_id, keep=False)
+        self._signals.put(Stop(job_id))
 
     def stop(self, job_id: str) -> None:
         """End a job at its next step, and keep the pictures that are finished."""
         if self._book.get(job_id).state == "queued":
             self.cancel(job_id)
         else:
-            self._leave(job_id, keep=True)
+            self._signals.put(Stop(job_id, keep=True))
 
     def answers(self, within: float = 2.0) -> bool:
         """Whether the worker answers a ping in time; for readiness. The job that runs does not matter."""
@@ -125,21 +124,21 @@ class Engine:
         until = time.monotonic() + patience
         while self._running and time.monotonic() < until - 3:
             time.sleep(0.05)
-        for job_id in list(self._running):
-            error = INTERRUPTED("The program ended while this ran", todo="Start it again")
-            self._book.change(job_id, state="interrupted", error=error, preview=None)
-            self._home.send(Stop(job_id))
         self._ended.set()
         self._signals.put(None)
         if self._thread.is_alive():
             self._thread.join(1)
+        left = [job_id for job_id in self._running if not self._was_done(job_id)]
         self._home.close(max(0.5, until - time.monotonic() - 1))
+        for job_id in left:  # it may have been saving
+            self._dropped(job_id)
         self._book.close()
 
-    def _leave(self, job_id: str, *, keep: bool) -> None:
-        if job_id in self._running:
-            self._late.setdefault(job_id, time.monotonic() + self._patience)
-            self._home.send(Stop(job_id, keep))
+    def _was_done(self, job_id: str) -> bool:
+        """Tell the worker and the book that a job ends here; answers whether it had been done before."""
+        self._home.send(Stop(job_id))
+        error = INTERRUPTED("The program ended while this ran", todo="Start it again")
+        return self._book.change(job_id, state="interrupted", error=error, preview=None).state == "done"
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -147,16 +146,20 @@ class Engine:
                 signal = self._signals.get(timeout=TICK)
             except queue.Empty:
                 signal = None
-            if signal is not None:
-                self._hear(signal)
             if self._ended.is_set():
                 return
+            if signal is not None:
+                self._hear(signal)
             self._replace_late()
             self._restart()
             self._dispatch()
 
-    def _hear(self, report: Report) -> None:
-        match report:
+    def _hear(self, signal: Report | Stop) -> None:
+        match signal:
+            case Stop(job_id):
+                if job_id in self._running:
+                    self._late.setdefault(job_id, time.monotonic() + self._patience)
+                    self._home.send(signal)
             case Standing(state, error):
                 self._state, self._broken = state, error
                 if state.phase == "ready":
@@ -166,7 +169,7 @@ class Engine:
             case Moved(job_id, progress):
                 self._book.change(job_id, **_moved(self._book.get(job_id), progress))
             case Ended():
-                self._finish(report)
+                self._finish(signal)
             case Pong(number):
                 self._pong = number
             case Lost(reason):
@@ -188,7 +191,6 @@ class Engine:
         job = self._book.change(ended.job_id, **fields)
         if job.state != "done":
             self._dropped(job.id)
-        log.info("job %s %s", job.id, job.state, extra={"job": job.id, "state": job.state})
 
     def _lost(self, reason: str) -> None:
         log.warning("the worker is gone: %s", reason)
@@ -215,7 +217,7 @@ class Engine:
             self._home.kill()
 
     def _restart(self) -> None:
-        if self._restart_at is not None and time.monotonic() >= self._restart_at:
+        if self._restart_at is not None and not self._draining and time.monotonic() >= self._restart_at:
             self._restart_at = None
             self._home.start(self._signals.put)
 
@@ -235,8 +237,6 @@ class Engine:
             return
         self._running.add(job.id)
         self._home.send(Run(job.id, job.kind, job.payload, urgent))
-        if self._book.get(job.id).over:  # cancelled just before it was held
-            self._leave(job.id, keep=False)
 
     def _running_normal(self) -> bool:
         return any(not self._book.urgent(job_id) for job_id in self._running)

@@ -46,7 +46,7 @@ def lasting_engine(worker: Worker, limits: Limits, *, in_process: bool) -> Engin
     path = worker.outputs / "jobs.sqlite3"
     hold(path)
     book = JobBook(kinds(worker.outputs), path, most_waiting=limits.queue, most_each=limits.queue_each)
-    results.reconcile(worker.outputs, book.interrupted)
+    results.reconcile(worker.outputs, book.undone())
     home: Home = ThreadHome(worker) if in_process else ProcessHome(worker)
     return Engine(home, book, dropped=partial(results.set_aside, worker.outputs))
 

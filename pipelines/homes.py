@@ -3,14 +3,20 @@
 A home can be started again after it was lost. Only a process can be killed.
 """
 
+import copy
 import logging
 import multiprocessing
+import os
+import pickle
+import signal
 import threading
+import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Protocol, TypeAlias
 
+from errors import ArmatureError
 from pipelines.messages import Lost, Order, Quit, Report
 from pipelines.runner import Prepare, Runner
 
@@ -90,7 +96,10 @@ class ProcessHome:
         fresh = multiprocessing.get_context("spawn")
         ours, theirs = fresh.Pipe()
         process = fresh.Process(
-            target=work, args=(theirs, self._prepare), name="armature-worker", daemon=True
+            target=work,
+            args=(theirs, self._prepare, logging.getLogger().level),
+            name="armature-worker",
+            daemon=True,
         )
         process.start()
         theirs.close()  # else the pipe would not end with the worker
@@ -123,20 +132,34 @@ def _listen(pipe: Connection, process: BaseProcess, hear: Hear) -> None:
     """Pass on what the worker says, until its end of the pipe closes: that is noticed at once."""
     try:
         while True:
-            hear(pipe.recv())
+            said = pipe.recv()
+            if isinstance(said, logging.LogRecord):
+                logging.getLogger(said.name).handle(said)
+            else:
+                hear(said)
     except (EOFError, OSError):
         process.join(5)
         hear(Lost(f"exit code {process.exitcode}"))
 
 
-def work(pipe: Connection, prepare: Prepare) -> None:
-    """The life of a worker process: orders are heard on a thread, jobs run on the main one."""
+def work(pipe: Connection, prepare: Prepare, log_level: int) -> None:
+    """The life of a worker process: orders are heard on a thread, jobs run on the main one.
+
+    When nobody is there any more to work for it ends at once, in the middle of a step: its files are whole or
+    not there, and the next program may be about to clear away what is unfinished.
+    """
+    # Ctrl-C in a terminal reaches every process: when the worker goes, the other one decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     telling = threading.Lock()
 
-    def tell(report: Report) -> None:
-        with telling:
-            pipe.send(report)
+    def tell(report: Report | logging.LogRecord) -> None:
+        try:
+            with telling:
+                pipe.send(report)
+        except OSError:
+            os._exit(1)
 
+    logging.basicConfig(level=log_level, handlers=[Across(tell)], force=True)
     runner = Runner(prepare, tell)
 
     def hear() -> None:
@@ -144,7 +167,37 @@ def work(pipe: Connection, prepare: Prepare) -> None:
             while True:
                 runner.put(pipe.recv())
         except (EOFError, OSError):
-            runner.put(Quit())  # nobody is there any more to work for
+            os._exit(1)
 
     threading.Thread(target=hear, name="orders", daemon=True).start()
     runner.serve()
+
+
+class Across(logging.Handler):
+    """Sends the worker's log to the process that keeps it: two can't write to one file that rotates."""
+
+    def __init__(self, tell: Callable[[logging.LogRecord], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._tell(_portable(record))
+        except (pickle.PicklingError, TypeError, ValueError, AttributeError):
+            self.handleError(record)
+
+
+def _portable(record: logging.LogRecord) -> logging.LogRecord:
+    """The record in plain values. Our errors stay errors, since what they say depends on who reads it."""
+    record = copy.copy(record)
+    if isinstance(record.args, tuple):
+        plain = (str, int, float, ArmatureError)
+        record.args = tuple(arg if isinstance(arg, plain) else str(arg) for arg in record.args)
+    else:
+        record.msg, record.args = record.getMessage(), ()
+    if record.exc_info and record.exc_info[0] is not None:
+        kind, error, place = record.exc_info
+        record.trace = "".join(traceback.format_exception(kind, error, place))
+        record.frames = "".join(traceback.format_tb(place)) + kind.__qualname__
+        record.exc_info = record.exc_text = None
+    return record

@@ -27,6 +27,7 @@ State: TypeAlias = Literal[
 FINAL: frozenset[State] = frozenset({"done", "failed", "cancelled", "interrupted"})
 KEPT_IN_MEMORY = 500
 DOUBLE_CLICK = 2.0  # seconds within which the same wish is the same job
+GIVEN_UP: frozenset[State] = FINAL - {"done"}
 
 
 class Kind(Protocol):
@@ -101,9 +102,12 @@ class JobBook:
         self._most_each = most_each
         self._jobs: dict[str, Job] = {}
         self._waiting: list[str] = []
-        self._recent: dict[str, tuple[float, str]] = {}  # by wish: when, and which job
-        self._served: Counter[str] = Counter()  # by owner: when last, counted in jobs
-        self._turn = 0
+        self._recent: dict[tuple[str, str], tuple[float, str]] = {}  # by owner and wish: when, and which job
+        self._turn = 0  # counts the jobs that were given out
+        self._served: dict[tuple[str, bool], int] = {}  # by owner and urgency: the turn of the last one
+        self._came: dict[str, int] = {}  # by waiting job: the last turn before it came
+        self._behind: set[str] = set()  # jobs whose row could not be written yet
+        self._closed = False
         self._pace = 0.0  # seconds that a job took lately
         self._changed = threading.Condition()
         self._rows = Rows(path)
@@ -114,20 +118,21 @@ class JobBook:
         """The id of a new job; of the one there is already, where the same wish came a moment ago."""
         now = time.monotonic()
         with self._changed:
-            wished_at, known = self._recent.get(wish, (0.0, ""))
-            if wish and known in self._jobs and now - wished_at < DOUBLE_CLICK:
+            self._recent = {w: (t, j) for w, (t, j) in self._recent.items() if now - t < DOUBLE_CLICK}
+            known = self._recent[owner, wish][1] if (owner, wish) in self._recent else None
+            if known and self.get(known).state not in GIVEN_UP:
                 return known
             self._refuse_when_full(owner)
             job = Job(id=secrets.token_hex(16), kind=kind, payload=payload, owner=owner)
             seq = self._rows.insert(job, self._kinds[kind].payload_text(payload))
-            self._jobs[job.id] = replace(job, seq=seq)
-            self._waiting.append(job.id)
-            self._recent = {w: (t, j) for w, (t, j) in self._recent.items() if now - t < DOUBLE_CLICK}
+            job = self._jobs[job.id] = replace(job, seq=seq)
+            self._wait(job)
             if wish:
-                self._recent[wish] = (now, job.id)
+                self._recent[owner, wish] = (now, job.id)
             self._place()
             self._forget_oldest()
             self._changed.notify_all()
+            _tell(job)
             return job.id
 
     def next(self, *, urgent: bool) -> Job | None:
@@ -137,7 +142,7 @@ class JobBook:
                 job = self._jobs[job_id]
                 if self._kinds[job.kind].urgent == urgent:
                     self._turn += 1
-                    self._served[job.owner] = self._turn
+                    self._served[job.owner, urgent] = self._turn
                     return self.change(job_id, state="loading", place=0)
             return None
 
@@ -157,25 +162,31 @@ class JobBook:
     def change(self, job_id: str, **fields: Any) -> Job:
         """The job with other fields. What is over stays as it is. A changed state is written down."""
         with self._changed:
-            before = self._jobs[job_id]
+            before = self.get(job_id)  # what is forgotten here is over
             if before.over:
                 return before
-            job = self._jobs[job_id] = replace(before, **fields)
+            self._jobs[job_id] = job = replace(before, **fields)
             if job.state != before.state:
                 self._left_the_queue(job)
                 self._place()
-                self._write(job)
+                job = self._written(job)
+                _tell(job)
             self._changed.notify_all()
             return job
 
     def follow(self, job_id: str) -> Iterator[Job]:
-        """The job now and after every change, until it is over. A slow reader skips what it missed."""
+        """The job now and after every change, until it is over or the book is closed.
+
+        A slow reader skips what it missed.
+        """
         job = self.get(job_id)
         yield job
         while not job.over:
             with self._changed:
                 seen = job
-                self._changed.wait_for(lambda: self._jobs.get(job_id) is not seen)  # noqa: B023
+                self._changed.wait_for(lambda: self._jobs.get(job_id) is not seen or self._closed)  # noqa: B023
+                if self._jobs.get(job_id) is seen:
+                    return
             job = self.get(job_id)
             yield job
 
@@ -199,10 +210,17 @@ class JobBook:
         with self._changed:
             return self._rows.counts()
 
-    def close(self) -> None:
-        """Close the file; the book is not used afterwards."""
+    def undone(self) -> frozenset[str]:
+        """The ids of all jobs that are not done, whether they are over or not."""
         with self._changed:
+            return self._rows.undone()
+
+    def close(self) -> None:
+        """Close the file, and let go whoever follows a job. What is in memory can still be looked at."""
+        with self._changed:
+            self._closed = True
             self._rows.close()
+            self._changed.notify_all()
 
     def _recover(self) -> None:
         """What ran is interrupted; what waited waits, in its old order."""
@@ -213,7 +231,7 @@ class JobBook:
                 continue
             self._jobs[job.id] = job
             if job.state == "queued":
-                self._waiting.append(job.id)
+                self._wait(job)
             else:
                 error = INTERRUPTED("The program ended while this ran", todo="Start it again")
                 self.change(job.id, state="interrupted", error=error)
@@ -224,61 +242,106 @@ class JobBook:
     def _refuse_when_full(self, owner: str) -> None:
         waiting = len(self._waiting)
         mine = sum(self._jobs[job_id].owner == owner for job_id in self._waiting)
-        if waiting >= self._most_waiting or (self._most_each is not None and mine >= self._most_each):
-            seconds = f", about {self._pace * (waiting + 1):.0f} s" if self._pace else ""
-            allowed = self._most_waiting if waiting >= self._most_waiting else f"{self._most_each} of yours"
-            raise QUEUE_FULL(
-                "The queue is full",
-                found=f"{waiting} jobs waiting{seconds}",
-                allowed=str(allowed),
-                todo="Wait for one of yours, or try again in a minute",
-            )
+        if waiting >= self._most_waiting:
+            seconds = f", about {self._pace * (waiting + 1):.0f} s away" if self._pace else ""
+            found, allowed = f"yours would be number {waiting + 1}{seconds}", f"{self._most_waiting} waiting"
+        elif self._most_each is not None and mine >= self._most_each:
+            seconds = f", the last about {self._pace * (waiting + 1):.0f} s away" if self._pace else ""
+            found, allowed = f"{mine} of yours waiting{seconds}", f"{self._most_each} of yours"
+        else:
+            return
+        raise QUEUE_FULL(
+            "The queue is full",
+            found=found,
+            allowed=allowed,
+            todo="Wait for one of yours, or try again in a minute",
+        )
+
+    def _wait(self, job: Job) -> None:
+        self._waiting.append(job.id)
+        self._came[job.id] = self._turn - 1
 
     def _left_the_queue(self, job: Job) -> None:
         if job.state != "queued" and job.id in self._waiting:
             self._waiting.remove(job.id)
+            del self._came[job.id]
         if job.state == "done" and job.first_step_at:
             took = time.monotonic() - job.first_step_at
             self._pace = took if not self._pace else 0.7 * self._pace + 0.3 * took
 
     def _place(self) -> None:
-        """Order the queue by turns: everybody's first, then everybody's second; who waited longest first."""
-        nth: Counter[str] = Counter()
+        """Order the queue by turns: everybody's first, then everybody's second; who waited longest first.
+
+        An owner waits since his last turn, or since he came: so a stream of new ones does not overtake him.
+        """
+        nth: Counter[tuple[str, bool]] = Counter()
         turns = {}
         for job_id in sorted(self._waiting, key=lambda job_id: self._jobs[job_id].seq):
-            owner = self._jobs[job_id].owner
-            turns[job_id] = (nth[owner], self._served[owner], self._jobs[job_id].seq)
-            nth[owner] += 1
+            whose = self._whose(job_id)
+            since = max(self._served.get(whose, -1), self._came[job_id])
+            turns[job_id] = (nth[whose], since, self._jobs[job_id].seq)
+            nth[whose] += 1
         self._waiting.sort(key=turns.__getitem__)
+        # of owners who don't wait, only the one served last could make a difference to somebody who comes now
+        self._served = {w: turn for w, turn in self._served.items() if w in nth or turn == self._turn}
         running = sum(not job.over and job.state != "queued" for job in self._jobs.values())
         for index, job_id in enumerate(self._waiting):
             if self._jobs[job_id].place != index + running:
                 self._jobs[job_id] = replace(self._jobs[job_id], place=index + running)
 
+    def _whose(self, job_id: str) -> tuple[str, bool]:
+        job = self._jobs[job_id]
+        return job.owner, self._kinds[job.kind].urgent
+
+    def _written(self, job: Job) -> Job:
+        """The rows follow the jobs; a disk that fails does not stop the engine, and is tried again.
+
+        Only done is a job no sooner than its row says so: nobody would find its pictures after a restart.
+        """
+        self._behind.add(job.id)
+        for job_id in (job.id, *(self._behind - {job.id})):
+            try:
+                self._write(self._jobs[job_id])
+            except ArmatureError as error:
+                log.error("job %s could not be written down as %s: %s", job.id, job.state, error)
+                if job_id == job.id and job.state == "done":
+                    job = self._jobs[job.id] = replace(job, state="failed", outcome=None, error=error)
+                break
+        return job
+
     def _write(self, job: Job) -> None:
-        """The row follows the job. A disk that fails must not stop the engine: the page has the truth."""
         outcome = None if job.outcome is None else self._kinds[job.kind].outcome_text(job.outcome)
-        try:
-            self._rows.update(job, outcome)
-        except ArmatureError as error:
-            log.error("job %s could not be written down as %s: %s", job.id, job.state, error)
+        self._rows.update(job, outcome)
+        self._behind.discard(job.id)
 
     def _from_row(self, row: sqlite3.Row | None) -> Job | None:
+        """The job of a row; None where there is none, or one of another version that nobody can read."""
         if row is None or row["kind"] not in self._kinds:
             return None
         kind = self._kinds[row["kind"]]
-        return Job(
-            id=row["id"],
-            kind=row["kind"],
-            payload=kind.payload(row["payload"]),
-            owner=row["owner"],
-            seq=row["seq"],
-            state=row["state"],
-            outcome=None if row["outcome"] is None else kind.outcome(row["outcome"]),
-            error=None if row["error"] is None else error_from(row["error"]),
-        )
+        try:
+            return Job(
+                id=row["id"],
+                kind=row["kind"],
+                payload=kind.payload(row["payload"]),
+                owner=row["owner"],
+                seq=row["seq"],
+                state=row["state"],
+                outcome=None if row["outcome"] is None else kind.outcome(row["outcome"]),
+                error=None if row["error"] is None else error_from(row["error"]),
+            )
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            log.warning("job %s can't be read (%s)", row["id"], type(error).__name__)
+            return None
 
     def _forget_oldest(self) -> None:
-        over = [job_id for job_id, job in self._jobs.items() if job.over]
+        over = [job_id for job_id, job in self._jobs.items() if job.over and job_id not in self._behind]
         for job_id in over[: max(0, len(self._jobs) - KEPT_IN_MEMORY)]:
             del self._jobs[job_id]
+
+
+def _tell(job: Job) -> None:
+    """One line in the log for each state. Neither what is asked for nor who asks."""
+    code = job.error.code.name if job.error else None
+    fields = {"job": job.id, "kind": job.kind, "state": job.state, "code": code}
+    log.info("job %s %s%s", job.id, job.state, f" ({code})" if code else "", extra=fields)

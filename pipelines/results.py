@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from annotators.base import Pixels
+from errors import ours
 from pipelines import durable
 from pipelines.request import Result, Saved, SavedImage
 
@@ -17,6 +19,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = "armature"  # the key of our JSON in a PNG
 IMAGES, UNFINISHED = "images", "unfinished"
+MARK = 12  # characters of a job's id in the names of its files
 
 
 def todays(outputs: Path) -> Path:
@@ -26,7 +29,7 @@ def todays(outputs: Path) -> Path:
 
 def save(result: Result, folder: Path, job_id: str, seconds: float) -> Saved:
     """Write the pictures and maps of a job into a folder; each is whole, or not there."""
-    stem = f"{datetime.now().astimezone():%H%M%S}-{job_id[:12]}"
+    stem = f"{datetime.now().astimezone():%H%M%S}-{job_id[:MARK]}"
     images = []
     for index, (pixels, seed) in enumerate(zip(result.images, result.seeds, strict=True)):
         path = folder / f"{stem}-{index}-seed{seed}.png"
@@ -55,21 +58,41 @@ def write_png(path: Path, pixels: Pixels, texts: dict[str, str]) -> None:
     durable.write(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
 
 
-def reconcile(outputs: Path, unfinished: Iterable[str]) -> int:
-    """After a program that was killed: files left aside go, pictures of unfinished jobs step aside.
+def reconcile(outputs: Path, undone: Iterable[str]) -> int:
+    """After a program that was killed: files left aside go, pictures of jobs that are not done step aside.
 
-    `unfinished` are the ids of jobs that were interrupted; what had been saved for them is whole, but no row
-    tells of it. It is moved out of sight, never deleted. Answers how many files were moved.
+    `undone` are the ids of all such jobs in the book, also those that failed or were cancelled: the program
+    may have been killed before it could clear away, at its last start too. What no book knows stays.
+    Answers how many pictures were moved.
     """
     durable.clear_unfinished(outputs)
-    return sum(set_aside(outputs, job_id) for job_id in unfinished)
+    marks = {job_id[:MARK] for job_id in undone}
+    orphans = [path for path in (outputs / IMAGES).rglob("*.png") if _mark(path) in marks]
+    return sum(_hidden(outputs, path) for path in orphans)
 
 
 def set_aside(outputs: Path, job_id: str) -> int:
     """Move the pictures of a job that is not done out of sight; answers how many there were."""
-    orphans = list((outputs / IMAGES).rglob(f"*-{job_id[:12]}-*.png"))
-    for path in orphans:
-        target = outputs / UNFINISHED / path.name
+    found = list((outputs / IMAGES).rglob(f"*-{job_id[:MARK]}-*"))
+    for path in found:
+        if durable.ASIDE in path.name:  # of a worker that was killed as it wrote
+            with suppress(OSError):
+                path.unlink()
+    return sum(_hidden(outputs, path) for path in found if path.suffix == ".png")
+
+
+def _mark(path: Path) -> str:
+    """The part of a picture's name that comes from its job."""
+    return "".join(path.name.split("-")[1:2])
+
+
+def _hidden(outputs: Path, path: Path) -> bool:
+    """Moved, never deleted. One that can't be moved now is moved at the next start."""
+    target = outputs / UNFINISHED / path.name
+    try:
         target.parent.mkdir(exist_ok=True)
         os.replace(path, target)
-    return len(orphans)
+    except OSError as error:
+        log.warning("a picture of a job that is not done could not be moved aside: %s", ours(error))
+        return False
+    return True

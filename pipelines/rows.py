@@ -6,11 +6,11 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from errors import CODES, DIR_READONLY, DISK_FAILED, DISK_FULL, NOT_ALLOWED, ArmatureError
+from errors import CODES, DIR_READONLY, DISK_FAILED, DISK_FULL, NOT_ALLOWED, ArmatureError, ours
 
 if TYPE_CHECKING:
     from pipelines.jobs import Job
@@ -45,21 +45,20 @@ class Rows:
     """
 
     def __init__(self, path: Path | None) -> None:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = _opened(path)
-        except sqlite3.OperationalError as error:
-            raise _ours(error) from error
-        except sqlite3.DatabaseError:
-            if path is None:
-                raise
-            aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
-            log.warning("the job book can't be read; it is kept as %s, and a new one begins", aside.name)
-            path.rename(aside)
-            for rest in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-                rest.unlink(missing_ok=True)
-            self._connection = _opened(path)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._connection = _opened(path)
+            except sqlite3.OperationalError as error:
+                raise _ours(error) from error
+            except sqlite3.DatabaseError:
+                if path is None:
+                    raise
+                _put_aside(path)
+                self._connection = _opened(path)
+        except OSError as error:
+            raise ours(error) from error
 
     def insert(self, job: "Job", payload: str) -> int:
         """A new row; answers its place in all time."""
@@ -83,31 +82,35 @@ class Rows:
 
     def one(self, job_id: str) -> sqlite3.Row | None:
         """The row of a job, if there is one."""
-        row: sqlite3.Row | None = self._connection.execute(
-            "SELECT * FROM jobs WHERE id = ?", (job_id,)
-        ).fetchone()
-        return row
+        rows = self._asked("SELECT * FROM jobs WHERE id = ?", job_id)
+        return rows[0] if rows else None
 
     def unfinished(self) -> list[sqlite3.Row]:
         """The rows of all that is not over, oldest first."""
-        return self._connection.execute(
-            f"SELECT * FROM jobs WHERE state NOT IN {OVER} ORDER BY seq"
-        ).fetchall()
+        return self._asked(f"SELECT * FROM jobs WHERE state NOT IN {OVER} ORDER BY seq")
+
+    def undone(self) -> frozenset[str]:
+        """The ids of all that is not done, over or not."""
+        return frozenset(row["id"] for row in self._asked("SELECT id FROM jobs WHERE state <> 'done'"))
 
     def done(self, limit: int) -> list[sqlite3.Row]:
         """The newest rows that are done, newest first."""
-        return self._connection.execute(
-            "SELECT * FROM jobs WHERE state = 'done' ORDER BY seq DESC LIMIT ?", (limit,)
-        ).fetchall()
+        return self._asked("SELECT * FROM jobs WHERE state = 'done' ORDER BY seq DESC LIMIT ?", limit)
 
     def counts(self) -> Counter[str]:
         """How many rows are in each state."""
-        rows = self._connection.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state")
+        rows = self._asked("SELECT state, COUNT(*) FROM jobs GROUP BY state")
         return Counter({row[0]: row[1] for row in rows})
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _asked(self, question: str, *values: object) -> list[sqlite3.Row]:
+        try:
+            return self._connection.execute(question, values).fetchall()
+        except sqlite3.Error as error:
+            raise _ours(error) from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -115,17 +118,21 @@ class Rows:
         try:
             with self._connection:
                 yield self._connection
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             raise _ours(error) from error
 
 
 def hold(path: Path) -> None:
-    """Keep the outputs folder for this process, until it ends in whatever way; a second program is refused."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = sqlite3.connect(path.with_name(".lock"), timeout=0, check_same_thread=False)
+    """Keep the outputs folder for this process until it ends, in any way; a second program is refused."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = sqlite3.connect(path.with_name(".lock"), timeout=0, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise (ours(error) if isinstance(error, OSError) else _ours(error)) from error
     try:
         lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
+        lock.close()
         if "locked" not in str(error):
             raise _ours(error) from error
         raise NOT_ALLOWED(
@@ -137,22 +144,42 @@ def hold(path: Path) -> None:
 
 def _opened(path: Path | None) -> sqlite3.Connection:
     connection = sqlite3.connect(path or ":memory:", timeout=5.0, check_same_thread=False)
+    with ExitStack() as failed:
+        failed.callback(connection.close)
+        _prepare(connection)
+        failed.pop_all()
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Bring a new or an old file to what this program needs, or raise why it can't be."""
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
-        connection.close()
         raise NOT_ALLOWED(
             "The job book was written by a newer Armature",
             found=f"version {version}",
             allowed=f"up to {VERSION}",
             todo="Update the program, or name another --outputs folder",
         )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    # damage in the middle of the file would otherwise show when somebody asks for just that row
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
     connection.executescript(SCHEMA)
-    connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("SELECT COUNT(*) FROM jobs").fetchone()
-    return connection
+    if version < VERSION:
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _put_aside(path: Path) -> None:
+    """Keep a file that can't be read, with what belongs to it, under a name that nobody else has."""
+    aside = path.with_name(f"{path.name}.corrupt-{time.time_ns()}")
+    log.warning("the job book can't be read; it is kept as %s, and a new one begins", aside.name)
+    for ending in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
 
 
 def _ours(error: sqlite3.Error) -> ArmatureError:

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from annotators.base import Pixels
 from conditions import CONDITIONS
 from gate import LIMITS
 from models.store import Store
+from pipelines.jobs import JobBook
+from pipelines.kinds import kinds
 from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import fit
 from tests.serving import ROOT, START_SECONDS, App, Front, free_port, log_of, serving, start, until
@@ -163,11 +167,13 @@ def test_a_busy_port_is_one_sentence(store: Store, tmp_path: Path) -> None:
 
 # The network
 
-# Runs a program while every way out of this machine is refused, and written down.
+# In every Python of the program, the worker's too: each way out of this machine is refused, and written down.
 WATCH = """
-import ipaddress, os, runpy, sys
+import ipaddress, os, sys
 
-record = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+folder = os.path.dirname(os.path.abspath(__file__))
+record = os.open(os.path.join(folder, "record"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+open(os.path.join(folder, f"watched-{os.getpid()}"), "w").close()
 ADDRESSES = {"socket.connect": 1, "socket.sendto": 1, "socket.sendmsg": 1}
 HOSTS = {"socket.getaddrinfo": 0, "socket.gethostbyname": 0, "socket.gethostbyaddr": 0}
 
@@ -192,27 +198,25 @@ def watch(event, arguments):
         raise OSError("the network is off in this test")
 
 sys.addaudithook(watch)
-sys.path[0] = os.getcwd()
-sys.argv = sys.argv[2:]
-runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Path:
-    """The program that watches another."""
-    path = tmp_path / "watch.py"
-    path.write_text(WATCH)
-    return path
+    """A folder for PYTHONPATH: a Python that finds it is watched, and leaves its record there."""
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(WATCH)
+    return folder
 
 
 def test_nothing_leaves_the_machine(store: Store, picture: Path, watch: Path, tmp_path: Path) -> None:
-    record = tmp_path / "record"
-    with serving(tmp_path, store.weights, program=(str(watch), str(record), "app.py")) as app:
+    with serving(tmp_path, store.weights, environment={"PYTHONPATH": str(watch)}) as app:
         with client_of(app) as client:
             images, _, _ = client.predict(image=handle_file(picture), **FAST, api_name="/canny")
         assert len(images) == 1
-        assert record.read_text() == ""
+        assert len(list(watch.glob("watched-*"))) >= 2, "the page and its worker"
+        assert (watch / "record").read_text() == ""
 
 
 def test_the_watch_sees_what_leaves(watch: Path, tmp_path: Path) -> None:
@@ -231,9 +235,9 @@ def test_the_watch_sees_what_leaves(watch: Path, tmp_path: Path) -> None:
         "    with contextlib.suppress(OSError):\n"
         "        reach()\n"
     )
-    record = tmp_path / "record"
-    subprocess.run([sys.executable, watch, record, tries], check=True, timeout=START_SECONDS)
-    assert record.read_text().splitlines() == [
+    environment = {"PYTHONPATH": str(watch), "PATH": os.defpath}
+    subprocess.run([sys.executable, tries], check=True, timeout=START_SECONDS, env=environment)
+    assert (watch / "record").read_text().splitlines() == [
         "socket.getaddrinfo 'armature.example'",
         "socket.getaddrinfo '192.0.2.1'",
         "socket.connect '192.0.2.1'",
@@ -382,7 +386,7 @@ def test_without_a_model_the_structure_is_still_shown(empty: App, picture: Path)
     ("model", "way"),
     [
         ("pocket", "weights/pocket is not part of this checkout: choose another model"),
-        ("sd15", "hf download lllyasviel/control_v11p_sd15_canny"),
+        ("sd15", "hf download stable-diffusion-v1-5/stable-diffusion-v1-5"),
     ],
 )
 def test_without_a_model_a_generation_says_how_to_get_it(
@@ -440,34 +444,38 @@ class FakePage:
         self.options = options
         return None, "", self.link
 
-    def block_thread(self) -> None:
+    def close(self, **options: Any) -> None:
         pass
 
 
+Launch = Callable[..., tuple[int, dict[str, Any]]]
+
+
 @pytest.fixture
-def launch(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Callable[..., tuple[int, dict[str, Any]]]]:
+def launch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Launch:
     """`launch(*flags, link=...)`: the exit code, and what the page was launched with; nothing is started."""
     for name in ("ARMATURE_PROFILE", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(settings, "prepare_process", lambda cache: None)
     monkeypatch.setattr(logging, "basicConfig", lambda **options: None)
-    monkeypatch.setattr("pipelines.engine.ThreadEngine.start", lambda engine: None)
+    ended = threading.Event()
+    ended.set()
+    monkeypatch.setattr(program, "listen_for_the_end", lambda: ended)
+    monkeypatch.setattr("pipelines.engine.Engine.start", lambda engine: None)
+    monkeypatch.setattr("pipelines.engine.Engine.close", lambda engine: None)
+    monkeypatch.setattr("pipelines.home.hold", lambda path: None)
 
-    def launched(
-        *flags: str, link: str | None = "https://some.gradio.live"
-    ) -> tuple[int, dict[str, Any]]:
+    def launched(*flags: str, link: str | None = "https://some.gradio.live") -> tuple[int, dict[str, Any]]:
         page = FakePage(link)
         monkeypatch.setattr("ui.studio.Studio.page", lambda studio: page)
         places = ["--weights", str(tmp_path), "--outputs", str(tmp_path), "--port", str(free_port())]
         return program.main([*places, *flags]), page.options
 
-    yield launched
+    return launched
 
 
 def test_a_public_link_has_a_password_and_the_public_limits(
-    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+    launch: Launch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, options = launch("--share", "--profile", "local")
     said = capsys.readouterr().out
@@ -486,16 +494,14 @@ def test_a_public_link_has_a_password_and_the_public_limits(
 
 
 def test_an_open_public_link_has_the_public_limits(
-    launch: Callable[..., tuple[int, dict[str, Any]]],
+    launch: Launch,
 ) -> None:
     code, options = launch("--share-open", "--profile", "local")
     assert (code, options["share"], options["auth"]) == (0, True, None)
     assert options["max_file_size"] == LIMITS["public"].file_bytes
 
 
-def test_without_share_there_is_no_link(
-    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_share_there_is_no_link(launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
     code, options = launch(link=None)
     assert (code, options["share"], options["auth"]) == (0, False, None)
     assert options["server_name"] == "127.0.0.1"
@@ -503,9 +509,7 @@ def test_without_share_there_is_no_link(
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_a_link_that_can_not_be_made_is_said(
-    launch: Callable[..., tuple[int, dict[str, Any]]], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_link_that_can_not_be_made_is_said(launch: Launch, capsys: pytest.CaptureFixture[str]) -> None:
     code, _ = launch("--share", link=None)
     assert code == 1
     assert capsys.readouterr().err.startswith("HUB_UNREACHABLE: No public link could be made")
@@ -519,17 +523,38 @@ def test_sharing_forces_the_public_profile(flag: str) -> None:
 # The end
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("how", "steps"), [(signal.SIGINT, 150), (signal.SIGTERM, 10)])
 def test_it_ends_when_it_is_told_to_even_at_work(
-    how: signal.Signals, store: Store, picture: Path, tmp_path: Path
+    how: signal.Signals, steps: int, store: Store, picture: Path, tmp_path: Path
 ) -> None:
     with serving(tmp_path, store.weights) as app:
         with client_of(app) as client:
-            client.submit(image=handle_file(picture), prompt="x", steps=150, api_name="/canny")
+            client.submit(image=handle_file(picture), prompt="x", steps=steps, api_name="/canny")
             until(lambda: "control lines" in app.log, seconds=START_SECONDS)
             code = app.stop(how)
-        assert code in (0, -how)
+        assert code == 0
         assert "Traceback" not in app.log
+        with closing(JobBook(kinds(tmp_path / "outputs"), tmp_path / "outputs" / "jobs.sqlite3")) as book:
+            assert sum(book.counts().values()) == 1
+            assert set(book.counts()) <= {"done", "interrupted"}
+        assert not list((tmp_path / "outputs").rglob("*.tmp-*"))
         port = int(app.url.rpartition(":")[2])
     with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
         probe.connect(("127.0.0.1", port))
+
+
+def test_a_second_signal_leaves_at_once(store: Store, picture: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, store.weights) as app, client_of(app) as client:
+        client.submit(image=handle_file(picture), prompt="x", steps=150, api_name="/canny")
+        until(lambda: "control lines" in app.log, seconds=START_SECONDS)
+        app.process.send_signal(signal.SIGTERM)
+        until(lambda: httpx.get(f"{app.url}/readyz").status_code == 503, seconds=START_SECONDS)
+        assert app.process.poll() is None, "it gives the running job its time"
+        assert app.stop() == 0
+
+
+def test_health_says_whether_the_worker_answers(studio: App) -> None:
+    assert httpx.get(f"{studio.url}/livez").json() == {"alive": True}
+    ready = httpx.get(f"{studio.url}/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["worker"] is True

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "errors": (),
     "params": (),
     "gate": (),
+    "logs": ("gate",),
     "settings": ("gate", "models.catalogue"),
     "models": (),
     "annotators": ("models.catalogue",),
@@ -36,8 +37,19 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pipelines": ("models", "annotators", "conditions", "gate"),
     "training": ("pipelines", "conditions", "annotators", "models", "gate"),
     "ui": ("pipelines.request", "pipelines.engine", "conditions", "annotators", "gate"),
-    "app": ("ui", "training", "pipelines", "conditions", "annotators", "models", "gate", "settings"),
-    "cli": ("training", "pipelines", "conditions", "annotators", "models", "gate", "settings"),
+    "app": ("ui", "training", "pipelines", "conditions", "annotators", "models", "gate", "settings", "logs"),
+    "doctor": ("pipelines", "conditions", "models", "gate"),
+    "cli": (
+        "doctor",
+        "training",
+        "pipelines",
+        "conditions",
+        "annotators",
+        "models",
+        "gate",
+        "settings",
+        "logs",
+    ),
 }
 
 # Where the big libraries may be imported; in annotators, and nowhere at the top of a module there.
@@ -71,9 +83,17 @@ PRINTS: dict[Place, str] = {
 }
 BORDERS: dict[Place, str] = {
     ("cli.py", "main"): "what fails in a command becomes its message and exit code",
+    ("doctor.py", "examine"): "a check that breaks is a check that failed, and the next one follows",
+    ("doctor.py", "_imports"): "whatever a library fails with as it loads is what was to be found out",
     ("ui/border.py", "answers.guarded"): "what fails in a call becomes an error on the page",
     ("ui/border.py", "replies.guarded"): "what fails in a call that waits becomes an error on the page",
     ("ui/border.py", "streams.guarded"): "what fails in a stream becomes an error on the page",
+    (
+        "ui/border.py",
+        "Page.preprocess_data",
+    ): "what Gradio can't make of a value becomes an error on the page",
+    ("ui/border.py", "Page.process_api"): "what fails in Gradio around a call becomes an error on the page",
+    ("ui/http.py", "Guard._serve"): "what fails in a request becomes a coded answer",
     ("pipelines/runner.py", "Runner.serve"): "what fails while models load becomes the engine's state",
     ("pipelines/runner.py", "Runner._work"): "what fails in a job becomes the job's error",
 }

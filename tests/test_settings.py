@@ -65,3 +65,22 @@ def test_the_process_is_made_quiet_and_what_the_user_set_stays(
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert environment["GRADIO_TEMP_DIR"] == str(tmp_path / "gradio")
     assert environment["HF_HOME"] == "/mine"
+
+
+@pytest.mark.parametrize("name", ["GRADIO_VIBE_MODE", "GRADIO_ALLOWED_PATHS", "GRADIO_MCP_SERVER"])
+@pytest.mark.parametrize(
+    "flags", [["--profile", "public"], ["--share"], ["--share-open", "--profile", "lan"]]
+)
+def test_t20_in_public_an_environment_that_opens_more_is_refused(
+    name: str, flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ArmatureError, match=rf"NOT_ALLOWED: .*found: {name};.* Unset it"):
+        settings.from_command_line(flags)
+    assert settings.from_command_line([]).profile == "local"
+    assert settings.from_command_line(["--profile", "lan"]).profile == "lan"
+    monkeypatch.setenv("SPACE_ID", "somebody/armature")
+    with pytest.raises(ArmatureError, match="NOT_ALLOWED"):
+        settings.from_command_line([])
+    monkeypatch.setenv(name, "")
+    assert settings.from_command_line(flags).profile == "public"

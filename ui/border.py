@@ -3,40 +3,94 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
+from gradio.exceptions import InvalidPathError
 
-from errors import INTERNAL, ArmatureError, ours
+from errors import INPUT_SOURCE, INTERNAL, PARAM_TYPE, ArmatureError, ours
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def coded(error: Exception) -> gr.Error:
+class Told(gr.Error):
+    """A refusal in our own words, as Gradio passes it on."""
+
+
+def coded(error: Exception) -> Told:
     """What the browser is told. Only our own sentences cross; the rest is in the log under the same id."""
+    if isinstance(error, Told):
+        return error
     known: ArmatureError = ours(error)
     if known.code is INTERNAL:
         log.error("%s", known, exc_info=error)
-    return gr.Error(f"{known.message} ({known.code.name})", title="Not done", print_exception=False)
+    return Told(f"{known.message} ({known.code.name})", title="Not done", print_exception=False)
 
 
-def answers(handler: Callable[P, R], told: Callable[[str], R] | None = None) -> Callable[P, R]:
-    """A handler whose failures are told in words: as a toast, or as what `told` makes of the words.
+class Page(gr.Blocks):
+    """A page on which Gradio's own failures cross the border in our words too.
 
-    Gradio shows no toast for an event that does not queue: such a one needs `told`.
+    What fails before a handler runs, or after it, never reaches `answers` and its like: Gradio would tell the
+    visitor `{"error": null}`, or in its own words what it wanted.
     """
+
+    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+        """As many values as the event has inputs; Gradio lets more of them pass."""
+        if len(inputs) != len(block_fn.inputs):
+            raise PARAM_TYPE(
+                "The values of this call don't fit",
+                found=f"{len(inputs)} values",
+                allowed=f"exactly {len(block_fn.inputs)}",
+                todo="Send every value once, in its place",
+            )
+
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Values of the shape that their components have."""
+        try:
+            return await super().preprocess_data(*args, **kwargs)
+        except ArmatureError:
+            raise
+        except InvalidPathError as error:
+            raise INPUT_SOURCE("This is not an uploaded file", todo="Upload the file itself") from error
+        except Exception as error:
+            log.info("a value of the wrong shape: %s", type(error).__name__)
+            raise PARAM_TYPE(
+                "A value does not have the shape that its control gives it", todo="Reload the page"
+            ) from error
+
+    async def process_api(self, *args: Any, **kwargs: Any) -> Any:
+        """One call of an event, whose failure is told with a code."""
+        try:
+            return await super().process_api(*args, **kwargs)
+        except Exception as error:
+            raise coded(error) from error
+
+
+def answers(handler: Callable[P, R]) -> Callable[P, R]:
+    """A handler whose failures are told in words."""
 
     @wraps(handler)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return handler(*args, **kwargs)
         except Exception as error:
-            refusal = coded(error)
-            if told is None:
-                raise refusal from error
-            return told(refusal.message)
+            raise coded(error) from error
+
+    return guarded
+
+
+def shows(handler: Callable[P, R], refused: Callable[[str], R]) -> Callable[P, R]:
+    """The same for an event that does not queue: Gradio has no toast for it, so the words go on the page."""
+    answered = answers(handler)
+
+    @wraps(handler)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return answered(*args, **kwargs)
+        except Told as error:
+            return refused(error.message)
 
     return guarded
 

@@ -40,7 +40,13 @@ TYPES = {"integer": int, "number": float, "switch": bool, "choice": str, "text":
 Answer: TypeAlias = tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]
 
 
-def add_endpoint(condition: Condition, desk: Desk, engine: Engine, family: str) -> None:
+def add_endpoint(
+    condition: Condition,
+    desk: Desk,
+    engine: Engine,
+    refuse_missing: Callable[[str, str], None],
+    family: str,
+) -> None:
     """`/<condition>(image, prompt, ...) -> (images, map, info)`: annotate and generate in one call."""
     annotator = Param(
         name="annotator",
@@ -75,6 +81,7 @@ def add_endpoint(condition: Condition, desk: Desk, engine: Engine, family: str) 
             family=given["model"],
             size=given["size"],
         )
+        refuse_missing(given["model"], condition.name)
         return desk.request(draft, family=given.pop("model"), values=given)
 
     _publish(

@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import gradio as gr
 
 from conditions import CONDITIONS
+from errors import MODEL_MISSING
 from pipelines.engine import Engine, Job
 from pipelines.request.intake import Desk, Draft
 from ui import fragments
-from ui.border import answers, streams
+from ui.border import Page, answers, shows, streams
 from ui.condition_tab import ConditionTab, Raw, condition_tab
 from ui.endpoints import add_annotate, add_endpoint
 from ui.panel import Panel, panel
@@ -40,9 +41,7 @@ class Studio:
 
     def page(self) -> gr.Blocks:
         """The whole page. Events read raw values: the gate is the first to look at them."""
-        page: gr.Blocks = gr.Blocks(
-            title="Armature", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True
-        )
+        page = Page(title="Armature", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True)
         with page:
             pill = self._head()
             with gr.Column(elem_id="studio"):
@@ -56,7 +55,7 @@ class Studio:
                 self._wire(tab, shared)
             self._wire_shared(page, tabs, shared, pill)
             for condition in CONDITIONS.values():
-                add_endpoint(condition, self._desk, self._engine, self._family)
+                add_endpoint(condition, self._desk, self._engine, self._refuse_missing, self._family)
             add_annotate(self._desk)
         return page
 
@@ -66,7 +65,7 @@ class Studio:
             return gr.HTML(fragments.pill(self._engine.state), elem_id="pill")
 
     def _wire(self, tab: ConditionTab, shared: Panel) -> None:
-        movable: list[Any] = [tab.picture, tab.annotator, *tab.settings]
+        movable: list[Any] = [tab.picture, tab.annotator, *tab.settings, shared.model, shared.values["size"]]
         looks: dict[str, Any] = {
             "inputs": tab.inputs | shared.inputs,
             "outputs": [tab.map, tab.notes, *tab.groups.values()],
@@ -77,12 +76,12 @@ class Studio:
         refused = partial(_refused, tab)
         gr.on(
             [component.change for component in movable],
-            answers(partial(self._look, tab, shared), refused),
+            shows(partial(self._look, tab, shared), refused),
             show_progress="hidden",
             trigger_mode="always_last",
             **looks,
         )
-        annotate = answers(partial(self._annotate, tab, shared), refused)
+        annotate = shows(partial(self._annotate, tab, shared), refused)
         tab.annotate.click(annotate, show_progress="minimal", **looks)
         tab.generate.click(
             streams(partial(self._generate, tab, shared)),
@@ -119,7 +118,9 @@ class Studio:
             marks,
             **quiet,
         )
-        gr.Timer(1.0).tick(lambda: fragments.pill(self._engine.state), None, pill, **quiet)
+        gr.on(
+            [page.load, gr.Timer(1.0).tick], lambda: fragments.pill(self._engine.state), None, pill, **quiet
+        )
 
     def _draft(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Draft:
         return self._desk.draft(
@@ -146,8 +147,14 @@ class Studio:
         async for updates in self._followed(shared, job_id, raw[shared.shown]):
             yield updates
 
+    def _refuse_missing(self, family: object, condition: str) -> None:
+        """Say all that is lacking before anything is made; an unknown family is the desk's to refuse."""
+        if lack := self._missing(str(family), condition):
+            raise MODEL_MISSING(lack)
+
     def _submit(self, tab: ConditionTab, shared: Panel, raw: Raw) -> tuple[Draft, str]:
         draft = self._draft(tab, shared, raw)
+        self._refuse_missing(raw[shared.model], tab.condition.name)
         values = shared.run_values(raw) | tab.unit_values(raw)
         request = self._desk.request(draft, family=raw[shared.model], values=values)
         asked = wish(tab.condition.name, *(raw[part] for part in tab.ordered), values)

@@ -54,6 +54,9 @@ ADDRESSES = [
     "gopher://127.0.0.1:{port}/_",
     "s3://bucket/key",
     "javascript:alert(1)",
+    "\\\\127.0.0.1\\share\\a.png",
+    "//127.0.0.1/share/a.png",
+    "\\\\?\\UNC\\127.0.0.1\\share\\a.png",
 ]
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import gradio as gr
 import pytest
 
 from errors import PARAM_RANGE
-from ui.border import answers, replies, streams
+from ui.border import Page, answers, replies, shows, streams
 
 
 def fails(error: Exception) -> None:
@@ -65,8 +66,7 @@ def test_a_call_that_waits_tells_too() -> None:
 
 def test_an_event_without_toasts_gets_the_words() -> None:
     heard: list[str] = []
-    guarded = answers(fails, told=heard.append)
-    guarded(PARAM_RANGE("Steps can't be taken"))
+    shows(fails, heard.append)(PARAM_RANGE("Steps can't be taken"))
     assert heard == ["Steps can't be taken. (PARAM_RANGE)"]
 
 
@@ -75,3 +75,73 @@ def test_what_succeeds_passes_unchanged() -> None:
     asyncio.run(collected(streams(counts)(), seen))
     assert answers(str.upper)("a") == "A"
     assert seen == [1, 2]
+
+
+Build = Callable[[], object]
+
+
+def call(build: Build, inputs: list[Any]) -> Any:
+    """What the first event of a page answers, as Gradio calls it."""
+
+    async def called() -> Any:
+        page = Page()  # it needs a loop that runs
+        with page:
+            build()
+        return await page.process_api(page.fns[0], inputs)
+
+    return asyncio.run(called())
+
+
+def refusal(build: Build, inputs: list[Any]) -> str:
+    """What the visitor is told instead."""
+    with pytest.raises(gr.Error) as told:
+        call(build, inputs)
+    message: str = told.value.message
+    assert "passwd" not in message
+    assert "somebody" not in message
+    return message
+
+
+def on_picture(handler: Any) -> Build:
+    """An event of one picture, as the tabs have them."""
+    return lambda: gr.on(None, handler, [gr.Image()], gr.Textbox(), preprocess=False)
+
+
+def never(image: Any) -> str:
+    raise AssertionError("no handler runs")
+
+
+@pytest.mark.parametrize("count", [0, 2, 20])
+def test_row_64_an_event_takes_as_many_values_as_it_has(count: int) -> None:
+    told = refusal(on_picture(never), [None] * count)
+    assert f"found: {count} values; allowed: exactly 1" in told
+    assert told.endswith("(PARAM_TYPE)")
+
+
+@pytest.mark.parametrize("value", [1, "/etc/passwd", [], {"path": 5}, {"path": ["x"]}, True])
+def test_a_value_of_the_wrong_shape_is_told_with_a_code(value: Any) -> None:
+    assert refusal(on_picture(never), [value]).endswith("(PARAM_TYPE)")
+
+
+def test_what_gradio_says_of_a_value_is_told_with_a_code() -> None:
+    told = refusal(
+        lambda: gr.on(None, str, [gr.Dropdown(["a", "b"])], gr.Textbox()),
+        ["/home/somebody"],
+    )
+    assert told.endswith("(PARAM_TYPE)")
+
+
+def test_what_fails_after_a_handler_is_told_with_a_code(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        told = refusal(lambda: gr.on(None, lambda: {"somebody": 1}, None, gr.Image()), [])
+    assert told.endswith("(INTERNAL)")
+    assert caplog.text
+
+
+def test_our_own_words_pass_the_page_as_they_are() -> None:
+    def refuses(image: Any) -> Any:
+        raise PARAM_RANGE("Steps can't be taken", found="0")
+
+    told = refusal(on_picture(answers(refuses)), [None])
+    assert told == "Steps can't be taken (found: 0). (PARAM_RANGE)"
+    assert call(on_picture(lambda image: "well"), [None])["data"] == ["well"]

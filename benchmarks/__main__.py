@@ -1,0 +1,46 @@
+"""`python -m benchmarks [start] [canny] [loop] [--json FILE]`: every figure beside its alternative."""
+
+import os
+
+# Before torch is imported: one thread, which never spins, so that the two sides of a figure get the same.
+os.environ.update(GOMP_SPINCOUNT="0", OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks import canny, loop, start
+from benchmarks.table import Row, aligned, machine
+from tests import tiny_family
+
+BENCHMARKS = {"start": start.measure, "canny": canny.measure, "loop": loop.measure}
+
+
+def main() -> None:
+    """Measure what was asked for, one after the other, and show one table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every run's figure there")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(BENCHMARKS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}: choose from {', '.join(BENCHMARKS)}")
+    about = machine()
+    rows: list[Row] = []
+    with TemporaryDirectory() as scratch:
+        weights = Path(scratch) / "weights"
+        tiny_family.write(weights)
+        for name in given.names or BENCHMARKS:
+            print(f"measuring {name} ...", file=sys.stderr)
+            (Path(scratch) / name).mkdir()
+            rows += BENCHMARKS[name](Path(scratch) / name, weights)
+    print(f"{about}\n\n{aligned(rows)}")
+    if given.json:
+        figures = {"machine": about, "rows": [asdict(row) for row in rows]}
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What a benchmark finds, and how it is shown."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+PACKAGES = ("gradio", "torch", "diffusers", "transformers", "opencv-python-headless", "numpy")
+HEAD = ("what", "ours", "other", "the other is", "bound", "median of")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A series of ours beside another, run by run; `bound` is what was promised of ours."""
+
+    what: str
+    unit: str
+    ours: Sequence[float]
+    other: Sequence[float]
+    beside: str
+    bound: float | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row in words."""
+        ours, other = (f"{median(series):.3g} {self.unit}" for series in (self.ours, self.other))
+        bound = "" if self.bound is None else f"{self.bound:g} {self.unit}"
+        return (self.what, ours, other, self.beside, bound, str(len(self.ours)))
+
+
+def aligned(rows: Sequence[Row]) -> str:
+    """The rows as a table of Markdown that reads well as it is."""
+    lines = [HEAD, *(row.cells for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, tuple("-" * width for width in widths))
+    padded = (map(str.ljust, line, widths) for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in padded)
+
+
+def machine() -> str:
+    """The processor, how busy it was with other things, and the versions."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{(names or [platform.machine()])[0]}, {cores} cores, load {os.getloadavg()[0]:.1f} before; "
+        f"Python {platform.python_version()}, {versions}"
+    )
