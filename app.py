@@ -60,7 +60,11 @@ def serve(chosen: Settings) -> None:
         framed=chosen.space,
     )
     door.hosts.update(chosen.hosts)
-    desk = Desk(PictureStore(chosen.outputs / PICTURES), limits)
+    desk = Desk(
+        PictureStore(chosen.outputs / PICTURES),
+        limits,
+        far=lambda request: engine.outcome(engine.submit("annotate", request)),
+    )
     page = Studio(engine, desk, partial(home.lacking, store), family).page()
     page.queue(max_size=256, default_concurrency_limit=None)
     password = secrets.token_urlsafe(12) if chosen.share and not chosen.share_open else None

@@ -8,7 +8,9 @@ import dataclasses
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +22,21 @@ from annotators import ANNOTATORS
 from conditions import CONDITIONS, Condition
 from errors import INTERNAL, PARAM_TYPE, ArmatureError, ours
 from gate import LIMITS
+from models.catalogue import FAMILIES
 from models.store import Store
 from params import Param
 from pipelines import home
 from pipelines.engine import Engine, Job
 from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import Saved
+from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.controls import (
     NEGATIVE_PROMPT,
     PROMPT,
     RUN_PARAMS,
     UNIT_PARAMS,
 )
-from pipelines.request.intake import Desk
+from pipelines.request.intake import Desk, source_of
 from pipelines.results import write_png
 from pipelines.worker import Worker
 
@@ -73,12 +77,17 @@ def list_conditions(given: argparse.Namespace) -> None:
 def annotate(given: argparse.Namespace) -> None:
     """The map of one picture."""
     method = annotators.find(given.name)
-    picture = gate.open_picture(given.source, LIMITS["local"])
     values = _set_values(method.params, given.set)
-    found = annotators.annotate(method.name, picture.pixels, resolution=given.resolution, **values)
-    given.target.parent.mkdir(parents=True, exist_ok=True)
+    notices: tuple[str, ...] = ()
+    if method.source == "picture":
+        picture = gate.open_picture(given.source.resolve(), LIMITS["local"])
+        notices = picture.notices
+        with _networks(given) as desk:
+            found = desk.annotation(method.name, picture.pixels, given.resolution, values)
+    else:
+        found = annotators.annotate(method.name, source_of(method, _typed(given.source)), **values)
     write_png(given.target, found.map, {})
-    notices = [*picture.notices, *found.notices]
+    notices += found.notices
     if given.json:
         _print_json({"map": str(given.target), "data": found.data, "notices": notices})
         return
@@ -91,33 +100,28 @@ def generate(given: argparse.Namespace) -> None:
     settings.prepare_process(settings.from_process().cache)
     store = Store(given.weights)
     family = home.default_family(given.model, store)
-    pictures = PictureStore(given.out / PICTURES)
-    desk = Desk(pictures, LIMITS["local"])
     condition = CONDITIONS[given.condition]
     method = annotators.find(given.annotator or condition.annotators[0])
     values = {param.name: getattr(given, param.name) for param in OPTIONS}
-    draft = desk.draft(
-        condition.name,
-        desk.picture(given.image),
-        annotator=method.name,
-        values=_set_values(method.params, given.set),
-        family=family,
-        size=values["size"],
+    worker = Worker(
+        weights=given.weights, outputs=given.out, folder=given.out, device=given.device, family=family
     )
-    store.require(family, condition.control(family).name)
-    request = desk.request(draft, family=family, values=values)
-    engine = home.passing_engine(
-        Worker(
-            weights=given.weights,
-            outputs=given.out,
-            folder=given.out,
-            device=given.device,
+    with _engine(worker) as engine:
+        desk = _desk(engine, worker)
+        picture = desk.picture(given.image.resolve()) if method.source == "picture" else None
+        draft = desk.draft(
+            condition.name,
+            picture,
+            typed="" if picture else _typed(given.image),
+            annotator=method.name,
+            values=_set_values(method.params, given.set),
             family=family,
+            size=values["size"],
         )
-    )
-    engine.start()
-    saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
-    engine.close(patience=1)
+        store.require(family, condition.control(family).name)
+        request = desk.request(draft, family=family, values=values)
+        engine.start()
+        saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
     if given.json:
         _print_json(_saved_entry(saved))
         return
@@ -145,6 +149,43 @@ def examine(given: argparse.Namespace) -> int:
     else:
         print(f"Not well: {', '.join(failed)}." if failed else "All is well.")
     return 1 if failed else 0
+
+
+@contextmanager
+def _engine(worker: Worker) -> Iterator[Engine]:
+    """An engine for one command. Nothing is loaded before it is asked for."""
+    engine = home.passing_engine(worker)
+    try:
+        yield engine
+    finally:
+        engine.close(patience=1)
+
+
+def _desk(engine: Engine, worker: Worker) -> Desk:
+    """A desk whose networks are the engine's, which starts when the first one is wanted."""
+
+    def far(request: AnnotateRequest) -> Annotated:
+        engine.start()
+        found: Annotated = engine.outcome(engine.submit("annotate", request))
+        return found
+
+    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far)
+
+
+@contextmanager
+def _networks(given: argparse.Namespace) -> Iterator[Desk]:
+    """A desk for annotating alone: what its networks need to pass on is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        worker = Worker(
+            weights=given.weights, outputs=Path(folder), device=given.device, family=next(iter(FAMILIES))
+        )
+        with _engine(worker) as engine:
+            yield _desk(engine, worker)
+
+
+def _typed(source: Path) -> str:
+    """The text in a file, or the argument itself."""
+    return source.read_text("utf-8") if source.is_file() else str(source)
 
 
 def _followed(engine: Engine, job_id: str, *, quiet: bool) -> Saved:
@@ -245,6 +286,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("target", metavar="OUT", type=Path, help="the map, a PNG")
     sub.add_argument("--resolution", type=int, default=512, help="working short side (%(default)s)")
     _add_set(sub)
+    settings.add_shared_flags(sub, settings.from_process())
 
     sub = add("generate", generate)
     sub.add_argument("--condition", required=True, choices=list(CONDITIONS), metavar="NAME")

@@ -54,7 +54,9 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
-        """Start the worker, and run what waits."""
+        """Start the worker, and run what waits; once."""
+        if self._thread.ident is not None:
+            return
         self._home.start(self._signals.put)
         self._thread.start()
 
@@ -92,6 +94,13 @@ class Engine:
         """The job now and after every change, until it is over."""
         return self._book.follow(job_id)
 
+    def outcome(self, job_id: str) -> Any:
+        """What a job brings in the end, or its own error."""
+        *_, job = self.follow(job_id)
+        if job.error is not None:
+            raise job.error
+        return job.outcome
+
     def cancel(self, job_id: str) -> None:
         """End a job now, wherever it is, and drop what it made. Over is over."""
         if self._book.get(job_id).over:
@@ -109,6 +118,8 @@ class Engine:
 
     def answers(self, within: float = 2.0) -> bool:
         """Whether the worker answers a ping in time; for readiness. The job that runs does not matter."""
+        if self._thread.ident is None:
+            return False
         self._ping += 1
         wanted, until = self._ping, time.monotonic() + within
         self._home.send(Ping(wanted))

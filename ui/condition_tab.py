@@ -7,8 +7,10 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from annotators import Annotator
 from conditions import Condition
 from pipelines.request.controls import UNIT_PARAMS
+from pipelines.request.intake import TYPED
 from ui.controls import widget
 
 Raw = Mapping[Component, Any]
@@ -20,6 +22,7 @@ class ConditionTab:
 
     condition: Condition
     picture: gr.Image
+    typed: gr.Textbox
     map: gr.Image
     annotator: gr.Dropdown
     values: Mapping[str, Mapping[str, Component]]
@@ -43,7 +46,7 @@ class ConditionTab:
     @property
     def ordered(self) -> list[Component]:
         """The same, always in one order."""
-        return [self.picture, self.annotator, *self.settings, *self.unit.values()]
+        return [self.picture, self.typed, self.annotator, *self.settings, *self.unit.values()]
 
     def annotator_values(self, raw: Raw) -> dict[str, Any]:
         """The settings of the chosen annotator."""
@@ -77,10 +80,11 @@ def condition_tab(condition: Condition) -> ConditionTab:
                 elem_id=f"{name}-map",
                 elem_classes="map",
             )
+        typed = _typed_box(condition)
         notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
         with gr.Row(elem_classes="method"):
             annotator = gr.Dropdown(
-                [(method.label, method.name) for method in condition.available_annotators],
+                [(_named(method), method.name) for method in condition.available_annotators],
                 value=condition.annotators[0],
                 label="Take the structure with",
                 interactive=len(condition.annotators) > 1,
@@ -96,6 +100,7 @@ def condition_tab(condition: Condition) -> ConditionTab:
     return ConditionTab(
         condition=condition,
         picture=picture,
+        typed=typed,
         map=map_image,
         annotator=annotator,
         values=values,
@@ -105,6 +110,24 @@ def condition_tab(condition: Condition) -> ConditionTab:
         generate=generate,
         notes=notes,
         missing=missing,
+    )
+
+
+def _named(method: Annotator) -> str:
+    """An annotator in the list; which ones need files of their own is said before one is chosen."""
+    return f"{method.label} (needs a download)" if method.weights else method.label
+
+
+def _typed_box(condition: Condition) -> gr.Textbox:
+    """Where a text or a pose goes in; there on every tab, shown while the annotator starts from one."""
+    sources = [method.source for method in condition.available_annotators if method.source in TYPED]
+    source = sources[0] if sources else "text"
+    return gr.Textbox(
+        label=TYPED[source],
+        lines=4 if source == "pose" else 1,
+        max_lines=12,
+        visible=condition.available_annotators[0].source in TYPED,
+        elem_id=f"{condition.name}-typed",
     )
 
 

@@ -22,13 +22,19 @@ from errors import PARAM_TYPE
 from params import Param
 from pipelines.engine import Engine
 from pipelines.request import GenerateRequest, Saved
-from pipelines.request.intake import Desk
+from pipelines.request.intake import TYPED, Desk, source_of
 from ui.border import replies
 from ui.uploads import served, served_map, uploaded
 from ui.visitors import visitor, wish
 from ui.watching import ended
 
 PICTURE_SCHEMA = {"title": "Image", "description": "An uploaded picture.", "type": "object"}
+TEXT_SCHEMA = {
+    "title": "Text",
+    "description": "What an annotator of texts or poses starts from, in place of the picture.",
+    "type": "string",
+    "default": "",
+}
 VALUES_SCHEMA = {
     "title": "Values",
     "description": "The annotator's own settings by name; left out, each has its default.",
@@ -64,6 +70,7 @@ def add_endpoint(
         choices=tuple(name for _, name in desk.families),
         help="The model family that paints.",
     )
+    typed = any(method.source in TYPED for method in condition.available_annotators)
     prompts, rest = desk.controls[:2], desk.controls[2:]
 
     async def call(image: Any, **given: Any) -> Answer:
@@ -75,7 +82,8 @@ def add_endpoint(
     def drafted(image: Any, given: dict[str, Any]) -> GenerateRequest:
         draft = desk.draft(
             condition.name,
-            desk.picture(uploaded(image)),
+            None if image is None else desk.picture(uploaded(image)),
+            typed=given.pop("text", ""),
             annotator=given.pop("annotator"),
             values=_values(given.pop("values")),
             family=given["model"],
@@ -88,8 +96,9 @@ def add_endpoint(
         call,
         condition.name,
         f"{condition.title}. {condition.help}",
-        {"image": PICTURE_SCHEMA}
+        {"image": PICTURE_SCHEMA | ({"default": None} if typed else {})}
         | {param.name: param for param in (*prompts, annotator)}
+        | ({"text": TEXT_SCHEMA} if typed else {})
         | {"values": VALUES_SCHEMA}
         | {param.name: param for param in (*rest, model)},
         tuple[list[Any], dict[str, Any], dict[str, Any]],
@@ -121,15 +130,17 @@ def add_annotate(desk: Desk) -> None:
         return await asyncio.to_thread(annotated, **given)
 
     def annotated(
-        image: Any, annotator: Any, resolution: Any, values: Any
+        image: Any, annotator: Any, resolution: Any, values: Any, text: Any
     ) -> tuple[dict[str, Any], Mapping[str, Any]]:
         method = annotators.find(str(methods.check(annotator)))
         known: dict[str, Any] = dict(gate.check_values(method.params, _values(values)))
-        picture = desk.picture(uploaded(image))
-        found = annotators.annotate(
-            method.name, picture.pixels, resolution=int(size.check(resolution)), **known
-        )
-        notices = [*picture.notices, *found.notices]
+        if method.source == "picture":
+            picture = desk.picture(uploaded(image))
+            found = desk.annotation(method.name, picture.pixels, int(size.check(resolution)), known)
+            notices = [*picture.notices, *found.notices]
+        else:
+            found = annotators.annotate(method.name, source_of(method, text), **known)
+            notices = [*found.notices]
         return _file(served_map(found.map)), {"data": found.data, "notices": notices}
 
     _publish(
@@ -137,10 +148,11 @@ def add_annotate(desk: Desk) -> None:
         "annotate",
         "The structure of a picture, as a map of the picture's own size.",
         {
-            "image": PICTURE_SCHEMA,
+            "image": PICTURE_SCHEMA | {"default": None},
             "annotator": methods,
             "resolution": size,
             "values": VALUES_SCHEMA,
+            "text": TEXT_SCHEMA,
         },
         tuple[dict[str, Any], dict[str, Any]],
     )
@@ -158,7 +170,7 @@ def _publish(
     async def endpoint(*values: Any) -> Any:
         return await call(**dict(zip(inputs, values, strict=True)))
 
-    kinds = {key: TYPES[entry.kind] if isinstance(entry, Param) else dict for key, entry in inputs.items()}
+    kinds = {key: _type(entry) for key, entry in inputs.items()}
     parameters = [
         inspect.Parameter(
             key,
@@ -173,6 +185,12 @@ def _publish(
     guarded.__annotations__ = kinds | {"return": returns}
     dependency = api(guarded, api_name=name, api_description=description, concurrency_limit=None)
     _describe(dependency, list(inputs.values()))
+
+
+def _type(entry: Param | Mapping[str, Any]) -> type:
+    if isinstance(entry, Param):
+        return TYPES[entry.kind]
+    return str if entry["type"] == "string" else dict
 
 
 def _default(entry: Param | Mapping[str, Any]) -> Any:

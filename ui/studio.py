@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 
 import gradio as gr
 
+import annotators
 from conditions import CONDITIONS
 from errors import MODEL_MISSING
 from pipelines.engine import Engine, Job
-from pipelines.request.intake import Desk, Draft
+from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
 from ui.border import Page, answers, shows, streams
 from ui.condition_tab import ConditionTab, Raw, condition_tab
@@ -65,10 +66,11 @@ class Studio:
             return gr.HTML(fragments.pill(self._engine.state), elem_id="pill")
 
     def _wire(self, tab: ConditionTab, shared: Panel) -> None:
-        movable: list[Any] = [tab.picture, tab.annotator, *tab.settings, shared.model, shared.values["size"]]
+        movable: list[Any] = [tab.picture, tab.typed, tab.annotator, *tab.settings]
+        movable += [shared.model, shared.values["size"]]
         looks: dict[str, Any] = {
             "inputs": tab.inputs | shared.inputs,
-            "outputs": [tab.map, tab.notes, *tab.groups.values()],
+            "outputs": [tab.map, tab.notes, tab.typed, *tab.groups.values()],
             "preprocess": False,
             "queue": False,
             "api_visibility": "private",
@@ -125,7 +127,8 @@ class Studio:
     def _draft(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Draft:
         return self._desk.draft(
             tab.condition.name,
-            self._desk.picture(uploaded(raw[tab.picture])),
+            None if raw[tab.picture] is None else self._desk.picture(uploaded(raw[tab.picture])),
+            typed=raw[tab.typed],
             annotator=raw[tab.annotator],
             values=tab.annotator_values(raw),
             family=raw[shared.model],
@@ -136,9 +139,14 @@ class Studio:
         return _mapped(tab, self._draft(tab, shared, raw)) | _chosen(tab, raw[tab.annotator])
 
     def _look(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Updates:
-        """As Annotate, on every move of a control; without a picture there is simply no map."""
-        if raw[tab.picture] is None:
-            return {tab.map: None, tab.notes: ""} | _chosen(tab, raw[tab.annotator])
+        """As Annotate, on every move of a control, as far as it costs nothing; from nothing, no map."""
+        method = annotators.find(raw[tab.annotator])
+        given = raw[tab.picture] if method.source == "picture" else raw[tab.typed]
+        if not given:
+            return {tab.map: None, tab.notes: ""} | _chosen(tab, method.name)
+        if method.weights:
+            later = [f"{method.label} runs a network: press Annotate to see its map."]
+            return {tab.map: None, tab.notes: fragments.notes(later)} | _chosen(tab, method.name)
         return self._annotate(tab, shared, raw)
 
     async def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> AsyncIterator[Updates]:
@@ -213,7 +221,8 @@ def _refused(tab: ConditionTab, words: str) -> Updates:
 
 
 def _chosen(tab: ConditionTab, annotator: str) -> Updates:
-    return {group: gr.update(visible=name == annotator) for name, group in tab.groups.items()}
+    shown: Updates = {group: gr.update(visible=name == annotator) for name, group in tab.groups.items()}
+    return shown | {tab.typed: gr.update(visible=annotators.find(annotator).source in TYPED)}
 
 
 def _finished(shared: Panel, job: Job, shown: list[Any]) -> Updates:

@@ -6,11 +6,11 @@ The picture is first brought to the final size and annotated there; its map is n
 """
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,14 +18,15 @@ import numpy as np
 import annotators
 import conditions
 import gate
-from annotators.base import Pixels
+from annotators.base import Annotation, Annotator, Pixels, Source
 from conditions import Condition, MapResize
-from errors import PARAM_CHOICE
+from errors import IMG_EMPTY, MODEL_MISSING, PARAM_CHOICE
 from gate import Limits, Picture
 from models.catalogue import FAMILIES, Family
 from params import Value
 from pipelines.pictures import PictureStore
 from pipelines.request import ControlUnit, GenerateRequest
+from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.checks import checked
 from pipelines.request.controls import (
     LARGEST_SEED,
@@ -37,7 +38,16 @@ from pipelines.request.controls import (
     allowed_params,
 )
 
-DECODED_PICTURES = 16  # a slider that moves must not decode its picture each time
+Far: TypeAlias = Callable[[AnnotateRequest], Annotated]
+
+TYPED: Mapping[Source, str] = {"text": "Text or address", "pose": "Pose, in OpenPose's JSON"}
+MOST_TYPED = 4 * 2**20  # characters; a pose with faces and hands is long
+DECODED_BYTES = 256 * 2**20  # a slider that moves must not decode its picture each time
+
+
+def nowhere(request: AnnotateRequest) -> Annotated:
+    """Where there is no engine, there are no networks."""
+    raise MODEL_MISSING(f"{annotators.find(request.annotator).label} needs the engine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,48 +71,107 @@ class Draft:
 class Desk:
     """Where users' values become drafts and requests, within the limits of one profile."""
 
-    def __init__(self, pictures: PictureStore, limits: Limits) -> None:
+    def __init__(self, pictures: PictureStore, limits: Limits, far: Far = nowhere) -> None:
+        """`far` annotates with a network, where the networks live."""
+        self._far = far
         self.limits = limits
         self.controls = allowed_params((PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS), limits)
         self.families = tuple((family.title, family.name) for family in FAMILIES.values())
         self._pictures = pictures
-        self._open = lru_cache(maxsize=DECODED_PICTURES)(self._decode)
+        self._decoded: dict[tuple[Path, int, int], Picture] = {}  # the latest last
+        self._decoding = threading.Lock()
 
     def picture(self, path: Path) -> Picture:
         """The picture in a file, through the gate; decoded once while the file stays as it is."""
         found = path.stat() if path.exists() else None
-        return self._open(path, found.st_mtime_ns if found else 0, found.st_size if found else 0)
+        key = (path, found.st_mtime_ns if found else 0, found.st_size if found else 0)
+        with self._decoding:
+            picture = self._decoded.pop(key, None) or gate.open_picture(path, self.limits)
+            self._decoded[key] = picture
+            kept = sum(other.pixels.nbytes for other in self._decoded.values())
+            while kept > DECODED_BYTES and len(self._decoded) > 1:
+                kept -= self._decoded.pop(next(iter(self._decoded))).pixels.nbytes
+            return picture
 
-    def _decode(self, path: Path, changed: int, size: int) -> Picture:
-        return gate.open_picture(path, self.limits)
+    def annotation(
+        self, name: str, pixels: Pixels, resolution: int, values: Mapping[str, Value]
+    ) -> Annotation:
+        """The annotation of an RGB uint8 (H, W, 3) picture: at once, or where the networks live."""
+        known: dict[str, Any] = dict(values)
+        if not annotators.find(name).weights:
+            return annotators.annotate(name, pixels, resolution=resolution, **known)
+        found = self._far(
+            AnnotateRequest(
+                annotator=name, picture=self._pictures.put(pixels), resolution=resolution, values=known
+            )
+        )
+        return Annotation(map=self._pictures.get(found.map), data=found.data, notices=found.notices)
 
     def draft(
         self,
         condition: str,
-        picture: Picture,
+        picture: Picture | None,
         *,
+        typed: object = "",
         annotator: object = None,
         values: Mapping[str, object] | None = None,
         family: str,
         size: object = SIZE.default,
     ) -> Draft:
-        """The map of a picture for a condition, at the size that the result will have."""
+        """The map for a condition, at the size that the result will have.
+
+        It comes from the picture, or from what was typed where the annotator starts from a text or a pose.
+        """
         entry = conditions.find(condition)
         name = _annotator_of(entry, annotator)
         method = annotators.find(name)
-        known: dict[str, Any] = dict(gate.check_values(method.params, values or {}))
-        width, height, notices = self._final_size(_family(family), size, picture.pixels)
-        rule: MapResize = "area" if method.rescales else entry.resize
-        fitted = fit(picture.pixels, width, height, rule)
-        annotation = annotators.annotate(name, fitted, resolution=min(width, height), **known)
+        known = gate.check_values(method.params, values or {})
+        if method.source == "picture":
+            annotation, notices = self._from_picture(entry, method, picture, known, _family(family), size)
+        else:
+            annotation, notices = self._from_typed(entry, method, typed, known, _family(family), size)
         return Draft(
             condition=entry,
             annotator=name,
             values=known,
             map=annotation.map,
             data=annotation.data,
-            notices=(*picture.notices, *notices, *annotation.notices),
+            notices=(*notices, *annotation.notices),
         )
+
+    def _from_picture(
+        self,
+        condition: Condition,
+        method: Annotator,
+        picture: Picture | None,
+        values: Mapping[str, Value],
+        family: Family,
+        size: object,
+    ) -> tuple[Annotation, tuple[str, ...]]:
+        """The picture is first brought to its final size, and annotated there."""
+        if picture is None:
+            raise IMG_EMPTY("There is no picture yet", todo="Drop one in, paste one, or use the camera")
+        width, height, notices = self._final_size(family, size, picture.pixels)
+        rule: MapResize = "area" if method.rescales else condition.resize
+        fitted = fit(picture.pixels, width, height, rule)
+        annotation = self.annotation(method.name, fitted, min(width, height), values)
+        return annotation, (*picture.notices, *notices)
+
+    def _from_typed(
+        self,
+        condition: Condition,
+        method: Annotator,
+        typed: object,
+        values: Mapping[str, Value],
+        family: Family,
+        size: object,
+    ) -> tuple[Annotation, tuple[str, ...]]:
+        """The map has a size of its own, and is shown whole."""
+        known: dict[str, Any] = dict(values)
+        annotation = annotators.annotate(method.name, source_of(method, typed), **known)
+        width, height, notices = self._final_size(family, size, annotation.map)
+        whole = contain(annotation.map, width, height, condition.resize)
+        return replace(annotation, map=whole), notices
 
     def request(self, draft: Draft, *, family: str, values: Mapping[str, object]) -> GenerateRequest:
         """The request for a draft; `values` are raw, by the names of `controls`. Draws a seed for -1."""
@@ -145,6 +214,24 @@ def fit(pixels: Pixels, width: int, height: int, rule: MapResize) -> Pixels:
     scaled = cv2.resize(pixels, grown, interpolation=cv2.INTER_NEAREST_EXACT if rule == "nearest" else smooth)
     left, top = (grown[0] - width) // 2, (grown[1] - height) // 2
     return np.ascontiguousarray(scaled[top : top + height, left : left + width]).astype(np.uint8, copy=False)
+
+
+def contain(pixels: Pixels, width: int, height: int, rule: MapResize) -> Pixels:
+    """RGB uint8 (H, W, 3) whole inside (height, width); what is left over has the colour of its corner."""
+    old_height, old_width = pixels.shape[:2]
+    scale = min(width / old_width, height / old_height)
+    inner = fit(pixels, max(1, round(old_width * scale)), max(1, round(old_height * scale)), rule)
+    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
+    whole = np.empty((height, width, 3), np.uint8)
+    whole[:] = pixels[0, 0]
+    whole[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return whole
+
+
+def source_of(method: Annotator, typed: object) -> object:
+    """What an annotator starts from, out of what was typed: a text, or the plain data of a pose."""
+    text = gate.clean_text(typed, label=TYPED[method.source], most=MOST_TYPED)
+    return gate.parse_pose(text) if method.source == "pose" else text
 
 
 def _natural_size(family: Family, largest: int, pixels: Pixels) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """From raw values to a request: sizes, resize rules, annotators, seeds; and that the map is kept as shown."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from annotators.base import Pixels
 from errors import ArmatureError
 from gate import LIMITS
 from pipelines.pictures import PictureStore
+from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.intake import Desk, fit
 
 RUN = {"prompt": "a house", "steps": 4, "seed": 11}
@@ -154,3 +156,60 @@ def test_a_changed_file_is_read_anew(desk: Desk, tmp_path: Path) -> None:
     assert desk.picture(path) is first
     saved(tmp_path, scene(96, 64))
     assert desk.picture(path).pixels.shape == (64, 96, 3)
+
+
+def test_only_so_many_bytes_of_decoded_pictures_are_kept(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.request.intake.DECODED_BYTES", 2 * 64 * 64 * 3)
+    paths = []
+    for index in range(4):
+        paths.append(tmp_path / f"{index}.png")
+        Image.fromarray(scene(64, 64)).save(paths[-1])
+    first = desk.picture(paths[0])
+    kept = [desk.picture(path) for path in paths[1:]]
+    assert desk.picture(paths[3]) is kept[2]
+    assert desk.picture(paths[0]) is not first
+
+
+def test_a_text_becomes_a_whole_code_at_the_size_of_the_result(desk: Desk) -> None:
+    draft = desk.draft(
+        "qr", None, annotator="qr", typed="https://armature.example", family="sd15", size="768x512"
+    )
+    assert draft.size == (768, 512)
+    found, _, _ = cv2.QRCodeDetector().detectAndDecode(np.ascontiguousarray(draft.map))
+    assert found == "https://armature.example"
+    assert (draft.map[:, 0] == 255).all(), "what is left over is as light as the border"
+
+
+def test_a_pose_keeps_its_shape_on_the_canvas_of_the_result(desk: Desk) -> None:
+    points = [float(value) for i in range(18) for value in (100 + 10 * i, 50 + 20 * i, 1)]
+    pose = {"people": [{"pose_keypoints_2d": points}], "canvas_width": 400, "canvas_height": 500}
+    draft = desk.draft("openpose", None, annotator="pose_json", typed=json.dumps(pose), family="sd15")
+    assert draft.size == (512, 640)
+    assert draft.map.any()
+    with pytest.raises(ArmatureError, match="POSE_INVALID"):
+        desk.draft("openpose", None, annotator="pose_json", typed="{", family="sd15")
+
+
+def test_a_network_works_where_the_networks_live(tmp_path: Path) -> None:
+    pictures = PictureStore(tmp_path / "pictures")
+    asked: list[AnnotateRequest] = []
+
+    def far(request: AnnotateRequest) -> Annotated:
+        asked.append(request)
+        return Annotated(map=pictures.put(255 - pictures.get(request.picture)), notices=("Far away.",))
+
+    desk = Desk(pictures, LIMITS["local"], far)
+    picture = desk.picture(saved(tmp_path, scene(640, 480)))
+    draft = desk.draft("depth", picture, annotator="depth_midas", family="sd15")
+    [request] = asked
+    assert (request.annotator, request.resolution) == ("depth_midas", 512)
+    assert np.array_equal(pictures.get(request.picture), fit(picture.pixels, *draft.size, "area"))
+    assert np.array_equal(draft.map, 255 - pictures.get(request.picture))
+    assert draft.notices == ("Far away.",)
+
+
+def test_without_a_picture_the_refusal_says_so(desk: Desk) -> None:
+    with pytest.raises(ArmatureError, match="IMG_EMPTY"):
+        desk.draft("canny", None, family="sd15")
