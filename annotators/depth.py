@@ -10,9 +10,9 @@ FLAT = "No depth was found: everything is equally far, so the map is black and t
 
 
 def stretched(depth: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
-    """Values (H, W) with `low` at 0 and `high` at 1; all 0 where the two are equal, or not finite."""
+    """Values (H, W) with `low` at 0 and `high` at 1; all 0 where the two are equal."""
     span = high - low
-    if not np.isfinite(span) or span == 0:
+    if span == 0:
         return np.zeros_like(depth)
     return ((depth - np.float32(low)) / np.float32(span)).astype(np.float32)
 

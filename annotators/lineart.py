@@ -24,7 +24,7 @@ def load(files: tuple[Path, ...]) -> Network:
         networks = {kind: Generator(3, 1, RESIDUAL_BLOCKS) for kind in kinds}
         return ModuleDict(
             {kind: filled(networks[kind], read(file)) for kind, file in zip(kinds, files, strict=True)}
-        )
+        ).eval()
 
 
 def run(picture: Pixels, network: Network, *, coarse: bool) -> Annotation:

@@ -31,7 +31,7 @@ def segments(answer: NDArray[np.float32], score: float, distance: float) -> NDAr
     The answer (9, h, w) has half the picture's size: the logit of being a line's centre, then the way from
     there to its start and to its end, in x and y. A centre counts where it is the highest of 3x3.
     """
-    heat = 1 / (1 + np.exp(-answer[0]))
+    heat = (1 + np.tanh(answer[0] / 2)) / 2  # the sigmoid, without its overflow
     heat[heat < cv2.dilate(heat, np.ones((3, 3), np.uint8))] = 0
     surest = np.argsort(-heat, axis=None, kind="stable")[:MOST_LINES]
     y, x = np.unravel_index(surest, heat.shape)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.base import Network, Pixels
+from errors import NUMERIC
 
 ANNOTATORS_REPO = "lllyasviel/Annotators"
 IMAGENET_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
@@ -39,7 +40,8 @@ def through(
 
     Whatever the stride, the picture is padded with its edge below and to the right, and the answer is cropped
     as much: h and w are H and W, or the same part of them as the network makes of its input. `forward` takes
-    and gives a tensor (1, C, H, W) where the network's own answer is something else.
+    and gives a tensor (1, C, H, W) where the network's own answer is something else. What is not finite is
+    refused, since it would become a map that looks like one.
     """
     import torch
 
@@ -49,6 +51,11 @@ def through(
     with torch.no_grad():
         x = torch.from_numpy(np.ascontiguousarray(padded.transpose(2, 0, 1))[None]).to(device)
         answer: NDArray[np.float32] = (forward or network)(x)[0].float().cpu().numpy()
+    if not np.isfinite(answer).all():
+        raise NUMERIC(
+            "The annotator's network answered with something that is no number",
+            todo="Try another picture or another annotator; if it stays, fetch its weights again",
+        )
     rows = -(-height * answer.shape[-2] // padded.shape[0])
     columns = -(-width * answer.shape[-1] // padded.shape[1])
     return answer[..., :rows, :columns]

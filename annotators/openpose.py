@@ -39,7 +39,7 @@ def load(files: tuple[Path, ...]) -> Network:
         for estimator, module in zip(estimators, (body, hand, face), strict=True):
             estimator.model = module
         estimators[2].compute_peaks_from_heatmaps = highest_points
-        network: Any = ModuleDict({"body": body, "hand": hand, "face": face})
+        network: Any = ModuleDict({"body": body, "hand": hand, "face": face}).eval()
         network.detector = OpenposeDetector(*estimators)
         return network
 

@@ -37,4 +37,5 @@ SCRIBBLE_HED = Annotator(
     weights=WEIGHTS,
     load=load,
     run=run,
+    resample="nearest",
 )

@@ -19,4 +19,5 @@ SCRIBBLE_PIDI = Annotator(
     weights=(PIDINET,),
     load=load,
     run=run,
+    resample="nearest",
 )

@@ -46,6 +46,9 @@ def filled(module: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
 
 def pretrained(kind: Any, folder: Path) -> nn.Module:
     """A network of transformers from its folder, in float32, frozen; a tensor that is missing is an error."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     module: nn.Module
     module, report = kind.from_pretrained(
         folder,
@@ -56,7 +59,7 @@ def pretrained(kind: Any, folder: Path) -> nn.Module:
         output_loading_info=True,
     )
     _refuse_missing([*report["missing_keys"], *report["mismatched_keys"]])
-    return module.eval().requires_grad_(False)
+    return module.float().eval().requires_grad_(False)
 
 
 def _refuse_missing(names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from errors import ArmatureError
-from models.catalogue import FAMILIES
+from models.catalogue import FAMILIES, Weight
 from models.store import BASE_FILES, CONTROL_FILES, Store
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +127,30 @@ def test_a_missing_noise_schedule_is_refused(tmp_path: Path) -> None:
 def test_the_files_on_disk_are_what_diffusers_writes(store: Store) -> None:
     index = json.loads((store.base("pocket") / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
+
+
+POSE = tuple(Weight(repo="a/b", file=file) for file in ("body.pth", "hand.pth"))
+
+
+def test_the_files_of_an_annotator_lie_under_the_name_of_their_repository(tmp_path: Path) -> None:
+    store = Store(tmp_path / "weights")
+    body, hand = store.annotator_files(POSE)
+    assert body == tmp_path / "weights" / "annotators" / "a--b" / "body.pth"
+    fill(body.parent, (("body.pth",),))
+    assert store.annotator_missing(POSE) == ("annotators/a--b/hand.pth",)
+    with pytest.raises(ArmatureError) as refusal:
+        store.require_annotator("Pose", POSE)
+    assert refusal.value.message == (
+        "Pose has not all of its weights here (found: no weights/annotators/a--b/hand.pth). "
+        "Run .venv/bin/hf download a/b hand.pth --local-dir weights/annotators/a--b in the project's folder."
+    )
+    fill(hand.parent, (("hand.pth",),))
+    assert store.require_annotator("Pose", POSE) == (body, hand)
+    assert store.how_to_get_annotator(POSE) == ""
+
+
+def test_files_of_two_repositories_are_fetched_by_two_commands(tmp_path: Path) -> None:
+    weights = (*POSE, Weight(repo="c/d", subfolder="e", file="f.bin"))
+    text = Store(tmp_path).how_to_get_annotator(weights)
+    assert "hf download a/b body.pth hand.pth --local-dir " in text
+    assert " && .venv/bin/hf download c/d e/f.bin --local-dir " in text
