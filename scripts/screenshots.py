@@ -40,16 +40,17 @@ def main() -> None:
 def _painted(
     browser: Browser, given: argparse.Namespace, picture: Path, width: int, height: int, theme: str
 ) -> Studio:
-    """The studio with a picture, its map and what was made of it."""
+    """The studio with a picture and its map; and, where a model is worth showing, what was made of it."""
     context = browser.new_context(viewport={"width": width, "height": height}, is_mobile=width < 600)
     studio = Studio(context.new_page(), given.url)
     studio.open(f"?__theme={theme}")
     studio.drop(picture)
     studio.map_after()
     studio.page.fill("#prompt textarea", given.prompt)
-    studio.generate()
-    studio.picture_after()
-    studio.page.locator("#progress .progress").wait_for(state="hidden")
+    if given.paint:
+        studio.generate()
+        studio.picture_after()
+        studio.page.locator("#progress .progress").wait_for(state="hidden")
     studio.page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
     studio.wait_until_idle()
     return studio
@@ -57,6 +58,7 @@ def _painted(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.screenshots", description=__doc__)
+    parser.add_argument("--no-paint", dest="paint", action="store_false", help="stop at the map")
     parser.add_argument("url", nargs="?", default="http://127.0.0.1:7860", help="the studio (%(default)s)")
     parser.add_argument("--picture", type=Path, help="what to start from; without it one is drawn")
     parser.add_argument(
