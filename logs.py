@@ -24,7 +24,7 @@ FILES, FILE_BYTES = 5, 10_000_000
 FIELDS = ("job", "kind", "state", "code")
 # The first names of our own loggers: only these know what they may say.
 OWN = frozenset(
-    "__main__ app armature annotators cli conditions errors gate logs models params pipelines settings"
+    "__main__ app armature annotators cli conditions doctor errors gate logs models params pipelines settings"
     " training ui".split()
 )
 

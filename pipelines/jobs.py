@@ -265,7 +265,7 @@ class JobBook:
         if job.state != "queued" and job.id in self._waiting:
             self._waiting.remove(job.id)
             del self._came[job.id]
-        if job.state == "done" and job.first_step_at:
+        if job.state == "done" and job.first_step_at and not self._kinds[job.kind].urgent:
             took = time.monotonic() - job.first_step_at
             self._pace = took if not self._pace else 0.7 * self._pace + 0.3 * took
 
