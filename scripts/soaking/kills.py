@@ -92,7 +92,7 @@ def killed(folder: Path, times: int, *, starting: int, at: Moment = generating) 
         "jobs caught running": ", ".join(f"{count} {state}" for state, count in caught.most_common()) or "0",
         "of these `interrupted` afterwards": str(found["interrupted"]),
         "waiting jobs found in the queue again, in their order": str(found["queued"]),
-        "pictures decoded after a kill, torn": f"{found['pictures']:,}, 0",
+        "pictures decoded after the kills (many several times), torn": f"{found['pictures']:,}, 0",
         "pictures without a finished job, out of sight after the start": f"{found['aside']}, all of them",
         "unfinished files cleared away": str(found["cleared"]),
         "longest that a worker outlived its program": f"{max(orphans, default=0.0):.2f} s",
