@@ -11,6 +11,7 @@ from params import Param
 Segments = NDArray[np.float64]  # (N, 2, 2): two ends, each x and y
 STRAIGHT = np.cos(np.deg2rad(4.0))  # pieces of one line point the same way within this
 BESIDE = 2.0  # and no end of one stands further off the other, in pixels
+MOST = 2000  # so many of the longest pieces are looked at; a picture with more is all texture
 
 
 def run(picture: Pixels, network: Network, *, minimum_length: float, gap: float) -> Annotation:
@@ -19,7 +20,8 @@ def run(picture: Pixels, network: Network, *, minimum_length: float, gap: float)
     percent = min(height, width) / 100
     found = cv2.createLineSegmentDetector().detect(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))[0]
     segments = np.zeros((0, 2, 2)) if found is None else found.reshape(-1, 2, 2).astype(np.float64)
-    segments = joined(segments, gap * percent)
+    lengths = np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1)
+    segments = joined(segments[np.argsort(-lengths, kind="stable")[:MOST]], gap * percent)
     segments = segments[np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1) >= minimum_length * percent]
     canvas = np.zeros((height, width), np.uint8)
     for start, end in np.rint(segments).astype(int).tolist():
@@ -31,10 +33,9 @@ def run(picture: Pixels, network: Network, *, minimum_length: float, gap: float)
 def joined(segments: Segments, gap: float) -> Segments:
     """The segments with those joined into one that continue each other across at most `gap` pixels.
 
-    The longest first: each takes in what continues it, until nothing more does.
+    The first take in what continues them, until nothing more does: so the longest come first.
     """
-    lengths = np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1)
-    rest = segments[np.argsort(-lengths)]
+    rest = segments
     done = []
     while len(rest):
         line, rest = rest[0], rest[1:]

@@ -27,9 +27,10 @@ def run(picture: Pixels, network: Network, *, seed: int, roughness: float) -> An
 
 def boundaries(picture: Pixels) -> NDArray[np.uint8]:
     """Thin lines (H, W) of 255 on 0 where an edge stands out from the edges around it; no short pieces."""
-    pieces = min(picture.shape[:2]) * PIECES
+    pieces = max(1.0, min(picture.shape[:2]) * PIECES)
+    around = (2 * round(1.2 * pieces) + 1,) * 2
     edges = soft_edges(picture, scale=2.0)
-    clear = np.maximum(edges - 1.5 * cv2.GaussianBlur(edges, (0, 0), max(pieces, 1.0)), 0)
+    clear = np.maximum(edges - 1.5 * cv2.blur(cv2.blur(edges, around), around), 0)
     lines = thinned(clear, threshold=max(8.0, float(np.quantile(clear, 0.9))), sigma=1.5)
     _, numbers, sizes, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
     long_enough = sizes[:, cv2.CC_STAT_AREA] >= pieces
