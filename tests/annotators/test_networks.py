@@ -530,14 +530,28 @@ def test_a_damaged_file_is_an_error_that_the_cache_knows(name: str, damage: str,
 # Against the maps that the original made with the real weights.
 
 
+class Remembering(nn.Module):
+    """A network that answers the same question once: three maps come from one answer."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.asked = torch.zeros(0)
+        self.answer: Any = None
+
+    def forward(self, x: torch.Tensor) -> Any:
+        if not torch.equal(x, self.asked):
+            self.asked, self.answer = x, self.network(x)
+        return self.answer
+
+
 @pytest.fixture(scope="module")
 def real_pidinet() -> Network:
-    return ANNOTATORS["softedge_pidi"].load((PIDINET,))
+    return Remembering(ANNOTATORS["softedge_pidi"].load((PIDINET,)))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not PIDINET.exists() or not PICTURES, reason="the original's maps are not here")
-@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name.split(".")[0])
 @pytest.mark.parametrize(
     ("name", "values", "reference"),
     [
@@ -547,6 +561,7 @@ def real_pidinet() -> Network:
     ],
     ids=["soft", "safe", "scribble"],
 )
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name.split(".")[0])
 def test_pidinet_with_its_real_weights_gives_the_originals_maps(
     path: Path, name: str, values: dict[str, Any], reference: str, real_pidinet: Network
 ) -> None:
