@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
+import logs
 import settings
 from errors import HUB_UNREACHABLE, PORT_BUSY, ArmatureError
 from settings import Settings
@@ -30,8 +31,6 @@ def main(arguments: Sequence[str]) -> int:
 def serve(chosen: Settings) -> None:
     """Build the page, open it, and only then let the engine load its models behind it; until told to end."""
     settings.prepare_process(chosen.cache)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     if not chosen.space:
         refuse_busy_port(chosen.host, chosen.port)
     # gradio reads its environment when it is imported, so the page comes after the settings
@@ -52,6 +51,7 @@ def serve(chosen: Settings) -> None:
     family = home.default_family(chosen.model, store)
     worker = Worker(weights=chosen.weights, outputs=chosen.outputs, device=chosen.device, family=family)
     engine = home.lasting_engine(worker, limits, in_process=chosen.space)
+    logs.configure(chosen.outputs / "logs", chosen.profile)  # the folder is ours from here on
     door = Door(
         profile=chosen.profile,
         limits=limits,

@@ -1,7 +1,6 @@
 """The program as a whole, over HTTP and without a browser: it starts, answers, refuses in words, and ends."""
 
 import json
-import logging
 import os
 import signal
 import socket
@@ -457,7 +456,7 @@ def launch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Launch:
     for name in ("ARMATURE_PROFILE", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(settings, "prepare_process", lambda cache: None)
-    monkeypatch.setattr(logging, "basicConfig", lambda **options: None)
+    monkeypatch.setattr("logs.configure", lambda folder, profile: None)
     ended = threading.Event()
     ended.set()
     monkeypatch.setattr(program, "listen_for_the_end", lambda: ended)
@@ -558,3 +557,12 @@ def test_health_says_whether_the_worker_answers(studio: App) -> None:
     ready = httpx.get(f"{studio.url}/readyz")
     assert ready.status_code == 200
     assert ready.json()["worker"] is True
+
+
+def test_the_log_has_a_line_for_each_change_of_a_job(studio: App, picture: Path) -> None:
+    with client_of(studio) as client:
+        client.predict(image=handle_file(picture), **FAST | {"prompt": "a secret wish"}, api_name="/canny")
+    log = (studio.folder / "outputs" / "logs" / "armature.jsonl").read_text()
+    states = {json.loads(line).get("state") for line in log.splitlines()}
+    assert {"queued", "loading", "denoising", "decoding", "saving", "done"} <= states
+    assert "secret wish" not in log
