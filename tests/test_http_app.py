@@ -510,7 +510,7 @@ def test_row_64_missing_and_extra_values_by_name(visitor: Visitor) -> None:
     image = visitor.upload(PNG)
     assert visitor.code("canny", prompt="x") == "PARAM_TYPE"
     assert visitor.code("canny", image=image, prompt="x", one=1, two=2, three=3) == "PARAM_TYPE"
-    assert visitor.code("annotate") == "PARAM_TYPE"
+    assert visitor.code("annotate") == "IMG_EMPTY"
     assert visitor.code("nothing", image=image) == "PARAM_CHOICE"
     assert visitor.code("_generate", image=image) == "PARAM_CHOICE"
 

@@ -8,11 +8,13 @@ from gradio.utils import get_upload_folder
 
 import gate
 from annotators.base import Pixels
-from errors import INPUT_SOURCE
+from errors import IMG_EMPTY, INPUT_SOURCE
 
 
 def uploaded(payload: Any) -> Path:
     """The file of a raw picture value. Events run with `preprocess=False`: the gate sees its bytes first."""
+    if payload is None:
+        raise IMG_EMPTY("There is no picture yet", todo="Drop one in, paste one, or use the camera")
     if not isinstance(payload, dict) or not isinstance(payload.get("path"), str):
         raise INPUT_SOURCE("This is not an uploaded picture", allowed="a file", todo="Upload the picture")
     return gate.resolve_upload(payload["path"], Path(get_upload_folder()))

@@ -125,8 +125,10 @@ class Desk:
         entry = conditions.find(condition)
         name = _annotator_of(entry, annotator)
         method = annotators.find(name)
+        if method.source == "picture" and picture is None:
+            raise IMG_EMPTY("There is no picture yet", todo="Drop one in, paste one, or use the camera")
         known = gate.check_values(method.params, values or {})
-        if method.source == "picture":
+        if picture is not None and method.source == "picture":
             annotation, notices = self._from_picture(entry, method, picture, known, _family(family), size)
         else:
             annotation, notices = self._from_typed(entry, method, typed, known, _family(family), size)
@@ -143,14 +145,12 @@ class Desk:
         self,
         condition: Condition,
         method: Annotator,
-        picture: Picture | None,
+        picture: Picture,
         values: Mapping[str, Value],
         family: Family,
         size: object,
     ) -> tuple[Annotation, tuple[str, ...]]:
         """The picture is first brought to its final size, and annotated there."""
-        if picture is None:
-            raise IMG_EMPTY("There is no picture yet", todo="Drop one in, paste one, or use the camera")
         width, height, notices = self._final_size(family, size, picture.pixels)
         rule: MapResize = "area" if method.rescales else condition.resize
         fitted = fit(picture.pixels, width, height, rule)
