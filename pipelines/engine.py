@@ -75,7 +75,7 @@ class Engine:
         return self._book.history(limit)
 
     def submit(self, kind: str, payload: Any, *, owner: str = "", wish: str = "") -> str:
-        """The id of a new job; of the same one, where the same wish was submitted a moment ago."""
+        """The id of a new job; of the same one, where its owner's last wish comes again at once."""
         if self._draining:
             raise DRAINING("The program is about to end", todo="Try again when it is back")
         job_id = self._book.add(kind, payload, owner=owner, wish=wish)

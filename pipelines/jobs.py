@@ -26,7 +26,7 @@ State: TypeAlias = Literal[
 ]  # fmt: skip
 FINAL: frozenset[State] = frozenset({"done", "failed", "cancelled", "interrupted"})
 KEPT_IN_MEMORY = 500
-DOUBLE_CLICK = 2.0  # seconds within which the same wish is the same job
+DOUBLE_CLICK = 1.0  # seconds within which a visitor's last wish, come again, is the same job
 GIVEN_UP: frozenset[State] = FINAL - {"done"}
 
 
@@ -102,7 +102,7 @@ class JobBook:
         self._most_each = most_each
         self._jobs: dict[str, Job] = {}
         self._waiting: list[str] = []
-        self._recent: dict[tuple[str, str], tuple[float, str]] = {}  # by owner and wish: when, and which job
+        self._recent: dict[str, tuple[float, str, str]] = {}  # by owner: when, the last wish, and its job
         self._turn = 0  # counts the jobs that were given out
         self._served: dict[tuple[str, bool], int] = {}  # by owner and urgency: the turn of the last one
         self._came: dict[str, int] = {}  # by waiting job: the last turn before it came
@@ -115,12 +115,12 @@ class JobBook:
         self._recover()
 
     def add(self, kind: str, payload: Any, *, owner: str = "", wish: str = "") -> str:
-        """The id of a new job; of the one there is already, where the same wish came a moment ago."""
+        """The id of a new job; of the one there is already, where its owner's last wish came again at once."""
         now = time.monotonic()
         with self._changed:
-            self._recent = {w: (t, j) for w, (t, j) in self._recent.items() if now - t < DOUBLE_CLICK}
-            known = self._recent[owner, wish][1] if (owner, wish) in self._recent else None
-            if known and self.get(known).state not in GIVEN_UP:
+            self._recent = {who: last for who, last in self._recent.items() if now - last[0] < DOUBLE_CLICK}
+            _, last, known = self._recent.get(owner, (now, "", ""))
+            if wish and wish == last and self.get(known).state not in GIVEN_UP:
                 return known
             self._refuse_when_full(owner)
             job = Job(id=secrets.token_hex(16), kind=kind, payload=payload, owner=owner)
@@ -128,7 +128,7 @@ class JobBook:
             job = self._jobs[job.id] = replace(job, seq=seq)
             self._wait(job)
             if wish:
-                self._recent[owner, wish] = (now, job.id)
+                self._recent[owner] = (now, wish, job.id)
             self._place()
             self._forget_oldest()
             self._changed.notify_all()

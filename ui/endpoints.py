@@ -25,7 +25,7 @@ from pipelines.request import GenerateRequest, Saved
 from pipelines.request.intake import TYPED, Desk, source_of
 from ui.border import replies
 from ui.uploads import served, served_map, uploaded
-from ui.visitors import visitor, wish
+from ui.visitors import visitor
 from ui.watching import ended
 
 PICTURE_SCHEMA = {"title": "Image", "description": "An uploaded picture.", "type": "object"}
@@ -74,9 +74,8 @@ def add_endpoint(
     prompts, rest = desk.controls[:2], desk.controls[2:]
 
     async def call(image: Any, **given: Any) -> Answer:
-        asked = wish(condition.name, image, given)
         request = await asyncio.to_thread(drafted, image, given)
-        job_id = engine.submit("generate", request, owner=visitor(), wish=asked)
+        job_id = engine.submit("generate", request, owner=visitor())
         return _answer((await ended(engine, job_id)).outcome)
 
     def drafted(image: Any, given: dict[str, Any]) -> GenerateRequest:
