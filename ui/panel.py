@@ -1,7 +1,7 @@
 """The panel that all tabs share: prompt, settings, progress and results. Changing tab keeps it as it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -20,9 +20,21 @@ watch('value', () => {
 """
 
 
+@dataclass(slots=True)
+class Board:
+    """What one open page shows: its newest job, and the pictures of all that it has seen end, newest first.
+
+    Gradio keeps one for each page and hands that same one to every event, so that two jobs that run at once
+    find each other's pictures in it.
+    """
+
+    job: str = ""
+    pictures: list[tuple[str, str]] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """The shared components. `values` are the declared controls; `job` and `shown` belong to a visitor."""
+    """The shared components. `values` are the declared controls; `board` belongs to one open page."""
 
     values: Mapping[str, Component]
     model: gr.Dropdown
@@ -31,9 +43,8 @@ class Panel:
     stop: gr.Button
     gallery: gr.Gallery
     info: gr.HTML
-    job: gr.State
     remembered: gr.Textbox
-    shown: gr.State
+    board: gr.State
 
     @property
     def inputs(self) -> set[Component]:
@@ -43,9 +54,7 @@ class Panel:
     @property
     def outputs(self) -> list[Component]:
         """All that a running job changes."""
-        return [
-            self.progress, self.cancel, self.stop, self.gallery, self.info, self.job, self.shown
-        ]  # fmt: skip
+        return [self.progress, self.cancel, self.stop, self.gallery, self.info]
 
     def run_values(self, raw: Mapping[Component, Any]) -> dict[str, Any]:
         """Prompt and settings, raw, by name."""
@@ -106,6 +115,5 @@ def panel(desk: Desk, family: str) -> Panel:
         remembered=remembered,
         gallery=gallery,
         info=info,
-        job=gr.State(""),
-        shown=gr.State([]),
+        board=gr.State(Board()),
     )

@@ -16,7 +16,7 @@ from ui import fragments
 from ui.border import Page, answers, shows, streams
 from ui.condition_tab import ConditionTab, Raw, condition_tab
 from ui.endpoints import add_annotate, add_endpoint
-from ui.panel import Panel, panel
+from ui.panel import Board, Panel, panel
 from ui.uploads import served, uploaded
 from ui.visitors import visitor, wish
 from ui.watching import watch
@@ -87,11 +87,12 @@ class Studio:
         tab.annotate.click(annotate, show_progress="minimal", **looks)
         tab.generate.click(
             streams(partial(self._generate, tab, shared)),
-            inputs=tab.inputs | shared.inputs | {shared.shown},
+            inputs=tab.inputs | shared.inputs | {shared.board},
             outputs=[tab.map, tab.notes, *shared.outputs],
             preprocess=False,
             show_progress="hidden",
             concurrency_limit=None,
+            trigger_mode="multiple",  # who presses it again while it paints wants another picture after this one
             api_visibility="private",
         )
 
@@ -101,11 +102,11 @@ class Studio:
             "show_progress": "hidden",
             "api_visibility": "private",
         }
-        shared.cancel.click(answers(self._cancel), shared.job, [shared.cancel, shared.stop], **quiet)
-        shared.stop.click(answers(self._stop), shared.job, shared.stop, **quiet)
+        shared.cancel.click(answers(self._cancel), shared.board, [shared.cancel, shared.stop], **quiet)
+        shared.stop.click(answers(self._stop), shared.board, shared.stop, **quiet)
         page.load(
             streams(partial(self._resume, shared)),
-            inputs=[shared.remembered],
+            inputs=[shared.remembered, shared.board],
             outputs=shared.outputs,
             js=RECALL,
             show_progress="hidden",
@@ -152,7 +153,7 @@ class Studio:
     async def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> AsyncIterator[Updates]:
         draft, job_id = await asyncio.to_thread(self._submit, tab, shared, raw)
         yield _mapped(tab, draft) | {shared.info: ""}
-        async for updates in self._followed(shared, job_id, raw[shared.shown]):
+        async for updates in self._followed(shared, job_id, raw[shared.board]):
             yield updates
 
     def _refuse_missing(self, family: object, condition: str) -> None:
@@ -168,38 +169,37 @@ class Studio:
         asked = wish(tab.condition.name, *(raw[part] for part in tab.ordered), values)
         return draft, self._engine.submit("generate", request, owner=visitor(), wish=asked)
 
-    async def _followed(self, shared: Panel, job_id: str, shown: list[Any]) -> AsyncIterator[Updates]:
-        """A job on the panel, from wherever it stands to its end."""
+    async def _followed(self, shared: Panel, job_id: str, board: Board) -> AsyncIterator[Updates]:
+        """A job on the panel, from wherever it stands to its end; its way there only while it is the newest."""
+        board.job = job_id
         job = self._engine.look(job_id)
-        several = job.payload.count > 1
         yield {
-            shared.job: job_id,
             shared.cancel: gr.update(visible=True, interactive=True),
-            shared.stop: gr.update(visible=several, interactive=True),
+            shared.stop: gr.update(visible=job.payload.count > 1, interactive=True),
         }
         async for job in watch(self._engine, job_id):
-            if not job.over:
+            if not job.over and board.job == job_id:
                 yield {shared.progress: fragments.progress(job)}
-        yield _finished(shared, job, shown)
+        yield _finished(shared, job, board)
 
-    async def _resume(self, shared: Panel, job_id: str) -> AsyncIterator[Updates]:
+    async def _resume(self, shared: Panel, job_id: str, board: Board) -> AsyncIterator[Updates]:
         """After a reload: the job that this browser started last, if it runs still or has a result."""
         if not job_id or not self._engine.knows(job_id):
             return
         job = self._engine.look(job_id)
         if job.over and job.outcome is None:
             return
-        async for updates in self._followed(shared, job_id, []):
+        async for updates in self._followed(shared, job_id, board):
             yield updates
 
-    def _cancel(self, job_id: str) -> Any:
-        if job_id:
-            self._engine.cancel(job_id)
+    def _cancel(self, board: Board) -> Any:
+        if board.job:
+            self._engine.cancel(board.job)
         return gr.update(interactive=False), gr.update(interactive=False)
 
-    def _stop(self, job_id: str) -> Any:
-        if job_id:
-            self._engine.stop(job_id)
+    def _stop(self, board: Board) -> Any:
+        if board.job:
+            self._engine.stop(board.job)
         return gr.update(interactive=False)
 
     def _marks(self, tabs: list[ConditionTab], family: str) -> list[Any]:
@@ -225,18 +225,20 @@ def _chosen(tab: ConditionTab, annotator: str) -> Updates:
     return shown | {tab.typed: gr.update(visible=annotators.find(annotator).source in TYPED)}
 
 
-def _finished(shared: Panel, job: Job, shown: list[Any]) -> Updates:
+def _finished(shared: Panel, job: Job, board: Board) -> Updates:
     """What the panel shows when a job is over: the pictures, or why there are none."""
     hidden = gr.update(visible=False)
-    idle: Updates = {shared.cancel: hidden, shared.stop: hidden, shared.progress: ""}
+    idle: Updates = {}
+    if board.job == job.id:
+        idle = {shared.cancel: hidden, shared.stop: hidden, shared.progress: ""}
     if job.error is not None:
         kind = "note" if job.state == "cancelled" else "refusal"
         return idle | {shared.info: fragments.notes([job.error.message], kind)}
     saved = job.outcome
     fresh = [(served(image.path), f"Seed {image.seed}") for image in saved.images]
-    shown = [*fresh, *shown][:SHOWN_PICTURES]
+    # a double click is followed twice, and shows its pictures once
+    board.pictures = [*fresh, *(old for old in board.pictures if old not in fresh)][:SHOWN_PICTURES]
     return idle | {
-        shared.gallery: gr.update(value=shown, selected_index=None),
-        shared.shown: shown,
+        shared.gallery: gr.update(value=board.pictures, selected_index=None),
         shared.info: fragments.made(saved),
     }

@@ -101,6 +101,25 @@ def test_two_tabs_at_once_each_get_their_own(visit: Visit, scene: Path) -> None:
         assert len(studio.gallery()) == 1
 
 
+def test_two_jobs_of_one_page_show_the_newest_on_its_way_and_keep_both_results(
+    studio: Studio, scene: Path
+) -> None:
+    ready_to_generate(studio, scene, LONG)
+    studio.generate()
+    studio.wait_for_step()
+    first = job_of(studio)
+    studio.set_number("steps", 20)
+    studio.generate()
+    studio.wait_for_text("#progress", WAITS)
+    second = job_of(studio)
+    picture = studio.picture_after()
+    assert first[:12] in picture
+    assert job_of(studio) == second, "the panel follows the newest, whatever else ends"
+    assert second[:12] in studio.picture_after(picture)
+    assert studio.gallery()[1:] == [picture]
+    assert not studio.page.locator("#cancel").is_visible()
+
+
 def test_a_double_click_makes_one_job(studio: Studio, scene: Path) -> None:
     ready_to_generate(studio, scene)
     studio.page.dblclick("#canny-generate")
