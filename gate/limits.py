@@ -12,13 +12,15 @@ MEGA = 1_000_000
 class Limits:
     """What one profile allows.
 
-    `formats` are Pillow's names. `pixels`, `shortest_side` and `aspect` hold for pictures that come in,
-    `smallest_side`, `largest_side` and `budget` (count * steps * width * height) for pictures that are made.
+    `formats` are Pillow's names, `files` how many one upload may bring. `pixels`, `shortest_side` and
+    `aspect` hold for pictures that come in, `smallest_side`, `largest_side` and `budget` (count * steps *
+    width * height) for pictures that are made.
     """
 
     formats: tuple[str, ...]
     file_bytes: int
     request_bytes: int
+    files: int
     json_bytes: int
     pixels: int
     shortest_side: int
@@ -38,6 +40,7 @@ LOCAL = Limits(
     formats=("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"),
     file_bytes=50 * MEGA,
     request_bytes=256 * MEGA,
+    files=8,
     json_bytes=MEGA,
     pixels=50 * MEGA,
     shortest_side=32,

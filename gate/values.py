@@ -120,13 +120,15 @@ def _check_depth(text: str) -> None:
 
 
 def _no_constant(name: str) -> NoReturn:
-    _refuse_json(name, "finite numbers")
+    raise PARAM_RANGE(
+        "A number can't be taken", found=name, allowed="finite numbers", todo="Send another number"
+    )
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        _refuse_json(digits[:40], "finite numbers")
+        _no_constant(digits[:40])
     return number
 
 

@@ -22,6 +22,8 @@ from pipelines.runner import Prepare, Runner
 
 log = logging.getLogger(__name__)
 
+LONGEST_END = 25  # seconds that the program may take to end
+
 Hear: TypeAlias = Callable[[Report], None]
 
 
@@ -148,8 +150,10 @@ def work(pipe: Connection, prepare: Prepare, log_level: int) -> None:
     When nobody is there any more to work for it ends at once, in the middle of a step: its files are whole or
     not there, and the next program may be about to clear away what is unfinished.
     """
-    # Ctrl-C in a terminal reaches every process: when the worker goes, the other one decides
+    # Ctrl-C in a terminal and the stop of a service reach every process of the group. When the worker goes is
+    # for the program to say, which may let it end what runs; a worker that it forgets does not stay for ever
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(LONGEST_END))
     telling = threading.Lock()
 
     def tell(report: Report | logging.LogRecord) -> None:

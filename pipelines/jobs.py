@@ -115,7 +115,7 @@ class JobBook:
         self._recover()
 
     def add(self, kind: str, payload: Any, *, owner: str = "", wish: str = "") -> str:
-        """The id of a new job; of the one there is already, where its owner's last wish came again at once."""
+        """The id of a new job; of the last one of its owner, where the same wish comes again at once."""
         now = time.monotonic()
         with self._changed:
             self._recent = {who: last for who, last in self._recent.items() if now - last[0] < DOUBLE_CLICK}

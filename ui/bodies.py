@@ -20,6 +20,7 @@ NETLOC = re.compile(AUTHORITY)
 ORIGIN = re.compile(rf"(?P<scheme>(?i:https?))://{AUTHORITY}")
 ADDRESS = re.compile(r"(?i:https?)://[^/?#]*")
 LOCAL = re.compile(r"/(?![/\\])")  # a path on this server
+BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 BODY_SECONDS = 60.0  # for a small body; an upload may take as long as its line needs
 
 
@@ -33,16 +34,32 @@ def too_large(found: int, most: int) -> ArmatureError:
     )
 
 
-def counted(receive: Receive, most: int) -> Receive:
-    """The stream, ended as soon as it has brought more than it may."""
-    seen = 0
+def counted(receive: Receive, content_type: str, most: int, most_files: int) -> Receive:
+    """The stream of an upload, ended as soon as it has brought more bytes or files than it may."""
+    found = BOUNDARY.search(content_type)
+    if found is None:
+        raise PARAM_TYPE(
+            "This is not an upload", allowed="multipart/form-data", todo="Upload the file itself"
+        )
+    mark = b"--" + (found[1] or found[2]).encode()
+    seen, marks, tail = 0, 0, b""
 
     async def counting() -> Message:
-        nonlocal seen
+        nonlocal seen, marks, tail
         message: Message = await receive()
-        seen += len(message.get("body", b""))
+        body = message.get("body", b"")
+        seen += len(body)
         if seen > most:
             raise too_large(seen, most)
+        marks += (tail + body).count(mark)
+        tail = (tail + body)[1 - len(mark) :]  # a mark that two messages share is counted with the second
+        if marks > most_files + 1:  # the last one ends the form
+            raise BODY_TOO_LARGE(
+                "The upload brings too many files",
+                found=f"{most_files + 1} files or more",
+                allowed=f"at most {most_files}",
+                todo="Send fewer at once",
+            )
         return message
 
     return counting

@@ -176,7 +176,7 @@ class Guard:
         if announced.isdecimal() and int(announced) > most:
             raise bodies.too_large(int(announced), most)
         if upload:
-            return bodies.counted(receive, most)
+            return bodies.counted(receive, headers.get(b"content-type", ""), most, limits.files)
         body = await bodies.read(receive, most)
         if body and not FORMS.fullmatch(path):
             self._check_json(scope, headers, body)

@@ -92,7 +92,7 @@ class Studio:
             preprocess=False,
             show_progress="hidden",
             concurrency_limit=None,
-            trigger_mode="multiple",  # who presses it again while it paints wants another picture after this one
+            trigger_mode="multiple",  # pressed again while it paints: another picture, after this one
             api_visibility="private",
         )
 
@@ -170,7 +170,7 @@ class Studio:
         return draft, self._engine.submit("generate", request, owner=visitor(), wish=asked)
 
     async def _followed(self, shared: Panel, job_id: str, board: Board) -> AsyncIterator[Updates]:
-        """A job on the panel, from wherever it stands to its end; its way there only while it is the newest."""
+        """A job on the panel, from wherever it stands to its end; while it runs, only if it is the newest."""
         board.job = job_id
         job = self._engine.look(job_id)
         yield {

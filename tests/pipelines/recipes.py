@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import MODEL_MISSING
+from pipelines import homes
 from pipelines.messages import EngineState
 from pipelines.request import Progress
 from pipelines.runner import Handler, KeepFinished
@@ -117,6 +118,12 @@ def ready(report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
     """A worker that is ready at once."""
     report(EngineState(phase="ready", device="TEST"))
     return HANDLERS
+
+
+def impatient(report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
+    """A worker whose program has a second to end."""
+    homes.LONGEST_END = 1
+    return ready(report)
 
 
 def unable(report: Callable[[EngineState], None]) -> Mapping[str, Handler]:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pipelines.engine import Engine
 from pipelines.homes import ProcessHome
@@ -56,14 +57,15 @@ def test_a_worker_in_a_long_step_leaves_with_its_program(tmp_path: Path) -> None
     assert time.monotonic() - began < 10, "a second, ten times as wide; the step would have taken thirty"
 
 
-def test_ctrl_c_is_for_the_program_to_hear_not_for_its_worker() -> None:
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_group_is_for_the_program_to_hear_not_for_its_worker(name: signal.Signals) -> None:
     home = ProcessHome(recipes.ready)
     engine = Engine(home, JobBook(KINDS))
     engine.start()
     wait_for(lambda: engine.state.phase == "ready")
     pid = home.pid
     assert pid is not None
-    os.kill(pid, signal.SIGINT)
+    os.kill(pid, name)
     *_, job = engine.follow(engine.submit("echo", 1))
     assert (job.state, home.pid) == ("done", pid)
     engine.close(patience=5)
@@ -79,4 +81,17 @@ def test_a_stop_that_comes_too_late_does_not_cost_the_worker_its_life() -> None:
     engine._signals.put(Stop(job.id))
     *_, job = engine.follow(engine.submit("echo", 2))
     assert (job.state, home.pid, engine._late) == ("done", pid, {})
+    engine.close(patience=5)
+
+
+def test_a_worker_that_was_told_to_end_and_forgotten_ends_by_itself() -> None:
+    home = ProcessHome(recipes.impatient)
+    engine = Engine(home, JobBook(KINDS))
+    engine.start()
+    wait_for(lambda: engine.state.phase == "ready")
+    pid = home.pid
+    assert pid is not None
+    worker = psutil.Process(pid)
+    os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     engine.close(patience=5)
