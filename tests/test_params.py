@@ -29,7 +29,9 @@ EACH = [INTEGER, NUMBER, SWITCH, CHOICE, TEXT]
 def by_kind(param: object) -> str:
     if isinstance(param, Param):
         return param.kind
-    return "huge" if isinstance(param, int) and abs(param) > 10**40 else repr(param)[:30]
+    if isinstance(param, int) and abs(param) > 10**40:
+        return "huge"
+    return repr(param)[:30].partition(" at 0x")[0]  # an address would be another in each process
 
 
 def refused(param: Param, value: object, code: Code) -> ArmatureError:
