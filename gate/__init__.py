@@ -13,7 +13,7 @@ leaves is plain: an array, a path inside a folder, checked values.
 
 from gate.limits import LIMITS, OWN_FILES, Limits, Profile
 from gate.pictures import Picture, open_picture
-from gate.uploads import resolve_upload
+from gate.uploads import file_bytes, resolve_upload
 from gate.values import check_size, check_values, clean_text, parse_json, parse_pose
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "check_size",
     "check_values",
     "clean_text",
+    "file_bytes",
     "open_picture",
     "parse_json",
     "parse_pose",
