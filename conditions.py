@@ -45,6 +45,12 @@ class Condition:
         """The annotators to choose from, the default first."""
         return tuple(ANNOTATORS[name] for name in self.annotators)
 
+    @property
+    def finder(self) -> Annotator | None:
+        """The first annotator that finds the map in any picture; None where all start from something else."""
+        found = (a for a in self.available_annotators if a.source == "picture" and not a.of_maps)
+        return next(found, None)
+
     def control(self, family: str) -> Control:
         """The control that serves this condition in a family, or a refusal in words."""
         title = FAMILIES[family].title

@@ -77,7 +77,7 @@ def pairs(folder: Path, target: Path) -> tuple[Pair, ...]:
             allowed="another folder, which may be a new one",
             todo="Name another folder for the maps",
         )
-    pictures = _pictures(folder, target.resolve())
+    pictures = pictures_in(folder, but=target)
     if not pictures:
         raise IMG_EMPTY(
             "There is no picture in this folder",
@@ -85,18 +85,24 @@ def pairs(folder: Path, target: Path) -> tuple[Pair, ...]:
             allowed="files such as .png and .jpg",
             todo="Choose another folder",
         )
+    places = zip(pictures, map_names(pictures), strict=True)
+    return tuple(Pair(folder / picture, target / name) for picture, name in places)
+
+
+def map_names(pictures: Sequence[Path]) -> tuple[Path, ...]:
+    """The name of each picture's map: its own as a PNG, with its suffix where others differ in that alone."""
     alike = Counter(map(_plain, pictures))
-
-    def named(picture: Path) -> Path:
-        name = picture.stem if alike[_plain(picture)] == 1 else picture.name
-        return target / picture.with_name(f"{name}.png")
-
-    return tuple(Pair(folder / picture, named(picture)) for picture in pictures)
+    names = (path.stem if alike[_plain(path)] == 1 else path.name for path in pictures)
+    return tuple(path.with_name(f"{name}.png") for path, name in zip(pictures, names, strict=True))
 
 
-def _pictures(folder: Path, target: Path) -> list[Path]:
-    """Relative to the folder. Names are compared as text, so that the order is the same everywhere."""
+def pictures_in(folder: Path, *, but: Path) -> list[Path]:
+    """The pictures below a folder, relative to it, without those in `but`; no links, nothing hidden.
+
+    Names are compared as text, so that the order is the same everywhere.
+    """
     found: list[Path] = []
+    target = but.resolve()
     for place, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if name[0] != "." and (Path(place) / name).resolve() != target]
         paths = (Path(place) / name for name in files if name[0] != ".")
