@@ -58,9 +58,8 @@ def check(
     """
     names = (name for entry in listing.entries for name in _files(entry, hinted))
     looks = look_at(listing.root, names, cache=cache, workers=workers, told=told)
-    faults = {entry: tuple(_problems(entry, looks, hinted)) for entry in listing.entries}
-    good = tuple(entry for entry, found in faults.items() if not found)
-    problems = [*listing.problems, *(problem for found in faults.values() for problem in found)]
+    problems = [problem for item in listing.items for problem in _problems(item, looks, hinted)]
+    good = tuple(entry for entry in listing.entries if not any(_problems(entry, looks, hinted)))
     if len(good) < FEWEST:
         few = Problem(listing.root.name, f"{len(good)} good pairs, and at least {FEWEST} are needed")
         problems.append(few)
@@ -79,13 +78,16 @@ def _files(entry: Entry, hinted: bool) -> Iterator[str]:
         yield entry.hint
 
 
-def _problems(entry: Entry, looks: Mapping[str, Look], hinted: bool) -> Iterator[Problem]:
-    if hinted and not entry.hint:
-        yield Problem(entry.place, "no hint, which other pairs have")
-    for name in _files(entry, hinted):
+def _problems(item: Entry | Problem, looks: Mapping[str, Look], hinted: bool) -> Iterator[Problem]:
+    if isinstance(item, Problem):
+        yield item
+        return
+    if hinted and not item.hint:
+        yield Problem(item.place, "no hint, which other pairs have")
+    for name in _files(item, hinted):
         found = looks[name]
         if isinstance(found, str):
-            yield Problem(entry.place, f"{name}: {found}")
+            yield Problem(item.place, found if name == item.place else f"{name}: {found}")
 
 
 def _notices(entry: Entry, looks: Mapping[str, Look], size: int, hinted: bool) -> Iterator[Problem]:

@@ -47,11 +47,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The pairs of a set in their order, and the lines and pictures that are none."""
+    """What a set lists, in its order: pairs, and lines or pictures that are none."""
 
     root: Path
-    entries: tuple[Entry, ...]
-    problems: tuple[Problem, ...]
+    items: tuple[Entry | Problem, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The pairs alone."""
+        return tuple(item for item in self.items if isinstance(item, Entry))
 
     @property
     def has_hints(self) -> bool:
@@ -87,12 +91,7 @@ def read(path: Path, condition: str, *, prompt: str = "", limit: int = 0) -> Lis
     made = root / HINTS / condition
     if made.is_dir():
         found = _with_hints(found, made.relative_to(root))
-    counted = found[: limit or None]
-    return Listing(
-        root=root,
-        entries=tuple(item for item in counted if isinstance(item, Entry)),
-        problems=tuple(item for item in counted if isinstance(item, Problem)),
-    )
+    return Listing(root=root, items=tuple(found[: limit or None]))
 
 
 def _list_of(path: Path) -> Path | None:
