@@ -118,6 +118,10 @@ class Pairs(Protocol):
         """The SHA-256 of what the set is: names, prompts, contents, and how hints are made."""
 
     @property
+    def contents(self) -> str:
+        """The SHA-256 of targets and prompts alone: what does not change with the hints."""
+
+    @property
     def prompts(self) -> tuple[str, ...]:
         """All prompts in the order of the set; no picture is opened for them."""
 
@@ -227,13 +231,13 @@ class FolderPairs:
     def fingerprint(self) -> str:
         """The same wherever the folder lies and whenever its files were written."""
         made = (self.maker.condition.name, self.maker.annotator.name, self.maker.given)
-        drawn = (self.config.size, self.config.crop, self.config.flip, self.config.seed)
-        pairs = [
-            (entry.target, entry.prompt, *(self.report.facts[name].digest for name in self._files(entry)))
-            for entry in self.report.entries
-        ]
-        said = json.dumps((made, sorted(self.maker.values.items()), drawn, pairs))
-        return hashlib.sha256(said.encode()).hexdigest()
+        given = [self.report.facts[e.hint].digest for e in self.report.entries if self.maker.given]
+        return _hash(self.contents, made, sorted(self.maker.values.items()), given)
+
+    @property
+    def contents(self) -> str:
+        pairs = [(e.target, e.prompt, self.report.facts[e.target].digest) for e in self.report.entries]
+        return _hash(self.config.size, self.config.crop, self.config.flip, self.config.seed, pairs)
 
     def at(self, index: int, epoch: int) -> Example:
         entry, chance = self._drawn(index, epoch)
@@ -250,9 +254,6 @@ class FolderPairs:
         entry, chance = self._drawn(index, epoch)
         target = self._opened(entry.target, "area", chance) if self.maker.needs_target else None
         return self._hint(entry, target, chance)
-
-    def _files(self, entry: Entry) -> tuple[str, ...]:
-        return (entry.target, entry.hint) if self.maker.given else (entry.target,)
 
     def _drawn(self, index: int, epoch: int) -> tuple[Entry, Chance]:
         place = range(len(self))[index]
@@ -285,6 +286,10 @@ class FolderPairs:
         if hashlib.sha256(data).hexdigest() != self.report.facts[name].digest:
             raise _changed(name, "other bytes than at the start")
         return data
+
+
+def _hash(*said: object) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _changed(name: str, found: str) -> ArmatureError:
