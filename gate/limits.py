@@ -13,7 +13,8 @@ class Limits:
     """What one profile allows.
 
     `formats` are Pillow's names. `pixels`, `shortest_side` and `aspect` hold for pictures that come in,
-    `smallest_side`, `largest_side` and `budget` (count * steps * width * height) for pictures that are made.
+    `smallest_side`, `largest_side` and `budget` (count * steps * width * height) for pictures that are made,
+    `working_side` (a short side) and `maps` (at once) for annotating.
     """
 
     formats: tuple[str, ...]
@@ -29,6 +30,8 @@ class Limits:
     smallest_side: int
     largest_side: int
     budget: int
+    working_side: int
+    maps: int
     job_seconds: int
     queue: int
     queue_each: int
@@ -48,6 +51,8 @@ LOCAL = Limits(
     smallest_side=128,
     largest_side=2048,
     budget=8 * 50 * 1024 * 1024,
+    working_side=4096,
+    maps=100,
     job_seconds=600,
     queue=200,
     queue_each=200,
@@ -67,6 +72,8 @@ PUBLIC = replace(
     count=2,
     largest_side=768,
     budget=2 * 50 * 768 * 768,
+    working_side=1024,
+    maps=16,
     job_seconds=60,
     queue_each=3,
 )
