@@ -1,6 +1,6 @@
 """The pre-flight: every bad pair of a data set, by file and line, before anything is learnt from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +32,20 @@ class Report:
 
     def refusal(self) -> ArmatureError:
         """The refusal that lists what is bad."""
-        told = [str(problem) for problem in self.problems[:MOST_TOLD]]
-        if len(self.problems) > MOST_TOLD:
-            told.append(f"and {len(self.problems) - MOST_TOLD} more")
-        others = "; or learn from the others with skip_bad = true" if self.is_usable else ""
-        return DATASET_INVALID(
-            f"The data set has {len(self.entries)} good pairs, and {len(self.problems)} problems",
-            found="; ".join(told),
-            todo=f"Mend them or take them out of the set{others}",
-        )
+        skipping = "; or learn from the others with skip_bad = true" if self.is_usable else ""
+        return refusal(len(self.entries), self.problems, skipping)
+
+
+def refusal(good: int, problems: Sequence[Problem], otherwise: str = "") -> ArmatureError:
+    """The refusal of a set that has so many good pairs, with the first of its problems."""
+    told = [str(problem) for problem in problems[:MOST_TOLD]]
+    if len(problems) > MOST_TOLD:
+        told.append(f"and {len(problems) - MOST_TOLD} more")
+    return DATASET_INVALID(
+        f"The data set has {good} good pairs, and {len(problems)} problems",
+        found="; ".join(told),
+        todo=f"Mend them or take them out of the set{otherwise}",
+    )
 
 
 def check(

@@ -69,7 +69,7 @@ def look_at(
     if not unknown:
         return looks
     try:
-        with several(workers if len(unknown) > ALONE else 1) as mapped:
+        with several(workers if len(unknown) > ALONE else 1, at_once=AT_ONCE) as mapped:
             found = mapped(look, [root / name for name in unknown])
             for done, (name, answer) in enumerate(zip(unknown, found, strict=True), 1):
                 looks[name] = answer
@@ -80,10 +80,11 @@ def look_at(
 
 
 @contextmanager
-def several(workers: int | None) -> Iterator[Callable[..., Iterable[Any]]]:
+def several(workers: int | None, *, at_once: int = 1) -> Iterator[Callable[..., Iterable[Any]]]:
     """A `map` over so many processes, or over one for each processor; with one it is Python's own.
 
-    The processes are fresh ones: a copy of this one could inherit a lock that nobody opens any more.
+    A process is handed `at_once` things together. The processes are fresh ones: a copy of this one could
+    inherit a lock that nobody opens any more.
     """
     number = workers or os.cpu_count() or 1
     if number == 1:
@@ -92,7 +93,7 @@ def several(workers: int | None) -> Iterator[Callable[..., Iterable[Any]]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(number, context, cv2.setNumThreads, (1,)) as pool:
         try:
-            yield partial(pool.map, chunksize=AT_ONCE)
+            yield partial(pool.map, chunksize=at_once)
         finally:
             pool.shutdown(cancel_futures=True)
 

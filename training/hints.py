@@ -54,9 +54,12 @@ class Maker:
             return masked(target, _hole(target, given, seed))
         source = given if self.given else target
         assert source is not None
+        return np.asarray(self.found(source, seed).map.astype(np.float32) / 255)
+
+    def found(self, source: Pixels, seed: int) -> Annotation:
+        """What the annotator finds in RGB uint8 (H, W, 3)."""
         values: dict[str, Any] = {**self._seeded(seed), **self.values}
-        found = self.annotate(self.annotator.name, source, resolution=min(source.shape[:2]), **values)
-        return np.asarray(found.map.astype(np.float32) / 255)
+        return self.annotate(self.annotator.name, source, resolution=min(source.shape[:2]), **values)
 
     def _seeded(self, seed: int) -> dict[str, int]:
         return {SEED: seed} if any(param.name == SEED for param in self.annotator.params) else {}

@@ -7,7 +7,7 @@
 Hints that `dataset annotate` made lie in `hints/<condition>/` and are used before all others.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -161,9 +161,13 @@ def _caption(path: Path) -> str:
 
 def _with_hints(found: list[Entry | Problem], made: Path) -> list[Entry | Problem]:
     """The entries with the hints that were made for them; whether those are there is seen later."""
-    targets = [Path(item.target) for item in found if isinstance(item, Entry)]
-    names = iter(folders.map_names(targets))
+    names = iter(hint_names([item for item in found if isinstance(item, Entry)]))
     return [
         replace(item, hint=(made / next(names)).as_posix()) if isinstance(item, Entry) else item
         for item in found
     ]
+
+
+def hint_names(entries: Sequence[Entry]) -> tuple[Path, ...]:
+    """The place of each pair's hint below the folder of a condition's hints."""
+    return folders.map_names([Path(entry.target) for entry in entries])
