@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,7 @@ from pipelines.request.controls import (
 from pipelines.request.intake import Desk, source_of
 from pipelines.results import write_png
 from pipelines.worker import Worker
+from training import commands as sets
 
 log = logging.getLogger("armature")
 OPTIONS: tuple[Param, ...] = (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS)
@@ -186,6 +188,45 @@ def examine(given: argparse.Namespace) -> int:
     else:
         print(f"Not well: {', '.join(failed)}." if failed else "All is well.")
     return 1 if failed else 0
+
+
+def dataset(given: argparse.Namespace) -> int:
+    """Draw, annotate or check a data set."""
+    settings.prepare_process(settings.from_process().cache)
+
+    @contextmanager
+    def annotating() -> Iterator[Callable[..., Annotation]]:
+        with _annotating(given) as annotation:
+            yield lambda name, pixels, *, resolution, **values: annotation(name, pixels, resolution, values)
+
+    answer: sets.Answer = given.work(
+        given,
+        sets.Tools(
+            told=_teller(quiet=given.json),
+            cache=settings.from_process().cache / "datasets",
+            annotating=annotating,
+            values=_set_values,
+        ),
+    )
+    if given.json:
+        _print_json(answer.entry)
+    else:
+        _tell(answer.notices)
+        print(answer.line)
+    return answer.code
+
+
+def _teller(*, quiet: bool) -> Callable[[int, int], None]:
+    """Says on a terminal how many are done, and how long the rest takes."""
+    shows, began = not quiet and sys.stderr.isatty(), time.monotonic()
+
+    def told(done: int, total: int) -> None:
+        left = (time.monotonic() - began) / max(done, 1) * (total - done)
+        words = f"\r\033[K{done}/{total}, {left:.0f} s left" if done < total else "\r\033[K"
+        if shows:
+            print(words, end="", file=sys.stderr, flush=True)
+
+    return told
 
 
 @contextmanager
@@ -417,11 +458,28 @@ def _parser() -> argparse.ArgumentParser:
         _add_option(sub, param)
     settings.add_shared_flags(sub, settings.from_process())
 
+    sub = commands.add_parser("dataset", help=dataset.__doc__, description=dataset.__doc__)
+    sub.set_defaults(command=dataset)
+    _add_works(sub)
+
     sub = add("doctor", examine)
     base = settings.from_process()
     sub.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the results")
     settings.add_shared_flags(sub, base)
     return parser
+
+
+def _add_works(parser: argparse.ArgumentParser) -> None:
+    """The commands of `dataset`."""
+    works = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, work: sets.Work) -> argparse.ArgumentParser:
+        sub = works.add_parser(name, help=work.__doc__, description=work.__doc__)
+        sub.add_argument("--json", action="store_true", help="answer as JSON on stdout")
+        sub.set_defaults(work=work)
+        return sub
+
+    sets.add_to(add, _add_option, lambda sub: settings.add_shared_flags(sub, settings.from_process()))
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:

@@ -16,10 +16,12 @@ MOST_TOLD = 50  # problems in one refusal
 class Report:
     """What the pre-flight found: good pairs with the facts of their files, bad ones, and conversions.
 
-    `notices` are about good pairs that are not RGB at the size that is learnt.
+    `listed` is how many pairs there are, good and bad; one may have several of the `problems`. `notices` are
+    about good pairs that are not RGB at the size that is learnt.
     """
 
     root: Path
+    listed: int
     entries: tuple[Entry, ...]
     facts: Mapping[str, Fact]
     problems: tuple[Problem, ...]
@@ -70,6 +72,7 @@ def check(
         problems.append(few)
     return Report(
         root=listing.root,
+        listed=len(listing.items),
         entries=good,
         facts={name: fact for name, fact in looks.items() if isinstance(fact, Fact)},
         problems=tuple(problems),

@@ -225,19 +225,20 @@ class FolderPairs:
 
     @property
     def skipped(self) -> int:
-        return len(self.report.problems)
+        return self.report.listed - len(self)
 
     @property
     def fingerprint(self) -> str:
         """The same wherever the folder lies and whenever its files were written."""
         made = (self.maker.condition.name, self.maker.annotator.name, self.maker.given)
         given = [self.report.facts[e.hint].digest for e in self.report.entries if self.maker.given]
-        return _hash(self.contents, made, sorted(self.maker.values.items()), given)
+        return _hash(self.contents, made, sorted(self.maker.values.items()), self.config.seed, given)
 
     @property
     def contents(self) -> str:
         pairs = [(e.target, e.prompt, self.report.facts[e.target].digest) for e in self.report.entries]
-        return _hash(self.config.size, self.config.crop, self.config.flip, self.config.seed, pairs)
+        drawn = (self.config.crop, self.config.flip, self.config.seed) if self.varies else ()
+        return _hash(self.config.size, drawn, pairs)
 
     def at(self, index: int, epoch: int) -> Example:
         entry, chance = self._drawn(index, epoch)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import annotators
+import conditions
 import gate
 from annotators import Annotation, Annotator
 from annotators.base import Pixels
@@ -37,6 +38,11 @@ class Maker:
     values: Mapping[str, Value]
     annotate: Annotate
 
+    def __reduce__(self) -> tuple[Callable[..., "Maker"], tuple[object, ...]]:
+        # To another process tables go by name: there is one of each in it too.
+        names = self.condition.name, self.annotator.name
+        return _again, (*names, self.given, dict(self.values), self.annotate)
+
     @property
     def needs_target(self) -> bool:
         """Whether a hint shows something of the target."""
@@ -63,6 +69,16 @@ class Maker:
 
     def _seeded(self, seed: int) -> dict[str, int]:
         return {SEED: seed} if any(param.name == SEED for param in self.annotator.params) else {}
+
+
+def _again(condition: str, annotator: str, given: bool, values: Mapping[str, Value], by: Annotate) -> Maker:
+    return Maker(
+        condition=conditions.find(condition),
+        annotator=annotators.find(annotator),
+        given=given,
+        values=values,
+        annotate=by,
+    )
 
 
 def masked(target: Pixels, missing: NDArray[np.bool_]) -> Hint:
