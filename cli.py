@@ -1,4 +1,6 @@
-"""Armature without a browser: `cli.py conditions | annotate | generate | doctor`, each with `--json`.
+"""Armature without a browser: `cli.py conditions | annotate | generate | dataset | doctor`.
+
+Each has `--json`, for programs.
 
 Exit codes: 0 done, 1 refused or failed with a coded message, 2 bad usage.
 """

@@ -28,6 +28,7 @@ MEASURES: Mapping[Agreement, Compare] = MappingProxyType(
         "colour": measures.colour,
     }
 )
+SEED = "seed"  # of annotators that draw at random
 NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 
@@ -44,15 +45,19 @@ def agreement(
     """How well `result` keeps what `hint_map` shows, both RGB uint8 (H, W, 3) of one size: 1 is best.
 
     `annotator` and `values` are those that the map came from, if they are known. `known` (H, W) leaves out
-    what the hint says nothing about. `annotate` lends networks where the judge has one. None where the
-    condition has no measure, or the map shows nothing that could be kept.
+    what the hint says nothing about. `annotate` lends networks, as `annotators.annotate` does not. None
+    where the condition has no measure, the map shows nothing that could be kept, or a network is not lent.
     """
     compare = MEASURES.get(condition.agreement)
     if compare is None:
         return None
     assert hint_map.shape == result.shape, "a map has the size of its picture"
     method = judge(condition, annotator)
-    settings: dict[str, Any] = dict(values if method.name == annotator else condition.judge_values)
+    if method.weights and annotate is annotators.annotate:
+        return None
+    settings: dict[str, Any] = dict(values) if method.name == annotator else {}
+    if method is condition.finder and SEED not in settings:
+        settings |= condition.judge_values  # whose own chance it was is not known
     found = annotate(method.name, result, resolution=min(result.shape[:2]), **settings).map
     if known is not None:
         return compare(hint_map[known][None], found[known][None])

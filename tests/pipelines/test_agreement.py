@@ -10,7 +10,6 @@ import annotators
 from annotators import Annotation
 from annotators.base import Pixels
 from conditions import CONDITIONS, Agreement, Condition
-from errors import ArmatureError
 from pipelines import measures
 from pipelines.agreement import MEASURES, agreement, judge
 from tests.conftest import drawn_map
@@ -80,22 +79,25 @@ def test_the_annotator_and_settings_of_the_map_are_used() -> None:
 
     condition = CONDITIONS["softedge"]
     kept = drawn_map(160, 128)
-    values = {"safe": True}
     assert agreement(
-        condition, kept, scene(), annotator="softedge_hed", values=values, annotate=annotate
+        condition, kept, scene(), annotator="softedge_hed", values={"safe": True}, annotate=annotate
     ) == pytest.approx(1.0)
     agreement(condition, kept, scene(), annotator="none", values={}, annotate=annotate)
-    agreement(CONDITIONS["scribble"], kept, scene(), annotate=annotate)
+    scribble = CONDITIONS["scribble"]
+    agreement(scribble, kept, scene(), annotate=annotate)
+    for values in ({"roughness": 0.5}, {"roughness": 0.5, "seed": 3}):
+        agreement(scribble, kept, scene(), annotator="scribble_synthetic", values=values, annotate=annotate)
     assert asked == [
         ("softedge_hed", {"resolution": 128, "safe": True}),
         ("softedge_gradient", {"resolution": 128}),
         ("scribble_synthetic", {"resolution": 128, "roughness": 0.0}),
+        ("scribble_synthetic", {"resolution": 128, "roughness": 0.0}),
+        ("scribble_synthetic", {"resolution": 128, "roughness": 0.5, "seed": 3}),
     ]
 
 
 def test_networks_come_through_the_caller() -> None:
-    with pytest.raises(ArmatureError, match="MODEL_MISSING"):
-        agreement(CONDITIONS["depth"], scene(), scene())
+    assert agreement(CONDITIONS["depth"], scene(), scene()) is None
     slope = np.repeat(np.tile(np.arange(160, dtype=np.uint8), (128, 1))[..., None], 3, axis=2)
     answer = agreement(CONDITIONS["depth"], slope, scene(), annotate=lambda *_, **__: Annotation(map=slope))
     assert answer == pytest.approx(1.0)
