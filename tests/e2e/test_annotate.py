@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 import annotators
@@ -76,7 +75,9 @@ def test_all_at_once_is_a_labelled_map_of_each_and_a_zip_of_as_many(studio: Stud
             assert np.array_equal(np.asarray(image), expected), annotator.name
 
 
-def test_what_is_lacking_says_exactly_how_to_get_it(studio: Studio, scene: Path) -> None:
+def test_what_is_lacking_says_exactly_how_to_get_it_and_another_picture_clears_it(
+    studio: Studio, scene: Path
+) -> None:
     open_tab(studio)
     bring(studio, scene)
     choose(studio, "Pose, OpenPose")
@@ -85,8 +86,12 @@ def test_what_is_lacking_says_exactly_how_to_get_it(studio: Studio, scene: Path)
     card.locator("summary").click()
     told = card.locator("p").inner_text()
     assert "hf download lllyasviel/Annotators body_pose_model.pth hand_pose_model.pth facenet.pth" in told
-    assert "--local-dir weights/annotators/lllyasviel--Annotators" in told
+    assert "/annotators/lllyasviel--Annotators in the project" in told
     assert captions(studio) == {}
+    studio.page.locator("#annotate-picture").get_by_label("Remove Image").click()
+    studio.page.wait_for_selector("#sheet .empty", timeout=PATIENCE)
+    studio.page.click("#annotate-run")
+    studio.wait_for_text("#annotate-notes .refusal", "There is no picture yet")
 
 
 def test_chosen_ones_take_their_settings_and_a_text(studio: Studio, scene: Path) -> None:
@@ -101,22 +106,19 @@ def test_chosen_ones_take_their_settings_and_a_text(studio: Studio, scene: Path)
     full = studio.page.get_attribute("#sheet [data-annotator=canny] a", "href")
     strict = annotators.annotate("canny", pixels(scene), high_threshold=255).map
     assert np.array_equal(pixels(f"{studio.url}/{full}"), strict)
+    see_in_full(studio, "Canny", "QR code of a text")
 
 
-def test_a_map_is_seen_in_full_and_the_arrows_go_on(studio: Studio, scene: Path) -> None:
-    open_tab(studio)
-    bring(studio, scene)
-    choose(studio, "Canny", "Blurred")
-    annotate(studio)
+def see_in_full(studio: Studio, first: str, second: str) -> None:
+    """Click on the first of two maps, and go on with the arrows."""
     studio.page.locator(f"{DONE} a").first.click()
     dialog = studio.page.locator("dialog.full")
-    assert dialog.locator("b").inner_text() == "Canny"
+    assert dialog.locator("b").inner_text() == first
     width = "image => image.decode().then(() => image.naturalWidth)"
-    assert dialog.locator("img").evaluate(width) == 640
-    studio.page.keyboard.press("ArrowRight")
-    assert dialog.locator("b").inner_text() == "Blurred"
-    studio.page.keyboard.press("ArrowRight")
-    assert dialog.locator("b").inner_text() == "Canny"
+    assert dialog.locator("img").evaluate(width) == 640, "the map itself, not the small one of the sheet"
+    for name in (second, first):
+        studio.page.keyboard.press("ArrowRight")
+        assert dialog.locator("b").inner_text() == name
     studio.page.keyboard.press("Escape")
     assert dialog.is_hidden()
 
@@ -144,18 +146,6 @@ def test_cards_that_are_there_stay_as_the_sheet_grows(studio: Studio, scene: Pat
     assert studio.page.evaluate("window.first === document.querySelector('#sheet .tile.done')")
 
 
-def test_another_picture_clears_the_sheet(studio: Studio, scene: Path) -> None:
-    open_tab(studio)
-    bring(studio, scene)
-    choose(studio, "Canny")
-    annotate(studio)
-    studio.page.locator("#annotate-picture").get_by_label("Remove Image").click()
-    studio.page.wait_for_selector("#sheet .empty", timeout=PATIENCE)
-    studio.page.wait_for_selector("#annotate-zip", state="hidden", timeout=PATIENCE)
-    studio.page.click("#annotate-run")
-    studio.wait_for_text("#annotate-notes .refusal", "There is no picture yet")
-
-
 def test_the_sheet_is_made_beside_a_running_generation(studio: Studio, scene: Path) -> None:
     ready_to_generate(studio, scene, LONG)
     studio.generate()
@@ -171,9 +161,8 @@ def test_the_sheet_is_made_beside_a_running_generation(studio: Studio, scene: Pa
     studio.wait_for_text("#info", "cancelled")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_phone_needs_no_sideways_scrolling(theme: str, visit: Visit, scene: Path) -> None:
-    phone = visit(f"?__theme={theme}", width=390, height=844, has_touch=True, is_mobile=True)
+def test_a_phone_needs_no_sideways_scrolling(visit: Visit, scene: Path) -> None:
+    phone = visit(width=390, height=844, has_touch=True, is_mobile=True)
     phone.page.get_by_role("tab", name="Annotate", exact=True).scroll_into_view_if_needed()
     open_tab(phone)
     bring(phone, scene)

@@ -8,15 +8,15 @@ from annotators import ANNOTATORS
 from conditions import CONDITIONS, Condition
 from tests.browsing import PATIENCE, Studio
 from tests.e2e.test_studio import pixels
+from ui.methods import named
 
 
 def choose(studio: Studio, condition: Condition, annotator: str) -> None:
     """Choose an annotator of a tab by its name, unless it is chosen."""
     if condition.annotators[0] == annotator:
         return
-    label = ANNOTATORS[annotator].label
     studio.page.click(f"#{condition.name}-annotator input")
-    studio.page.get_by_role("option", name=label).click()
+    studio.page.get_by_role("option", name=named(ANNOTATORS[annotator]), exact=True).click()
     studio.wait_until_idle()
 
 
