@@ -45,6 +45,7 @@ def serve(chosen: Settings) -> None:
     from ui.http import Door, Guard
     from ui.studio import Studio
     from ui.theme import STYLE, theme
+    from ui.visitors import visitor
 
     limits = LIMITS[chosen.profile]
     store = Store(chosen.weights)
@@ -63,7 +64,8 @@ def serve(chosen: Settings) -> None:
     desk = Desk(
         PictureStore(chosen.outputs / PICTURES),
         limits,
-        far=lambda request: engine.outcome(engine.submit("annotate", request)),
+        far=lambda request: engine.outcome(engine.submit("annotate", request, owner=visitor())),
+        lack=partial(home.annotator_lack, store),
     )
     page = Studio(engine, desk, partial(home.lacking, store), family).page()
     page.queue(max_size=256, default_concurrency_limit=None)

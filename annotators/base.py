@@ -44,6 +44,7 @@ class Annotator:
     arguments are the names of `params`.
     `resample` says how a map is brought from the working size to the picture's; an annotator that `rescales`
     nothing gets the picture as it came. One that is `of_maps` starts from a picture that is a map already.
+    `mended` says what the original does wrong and this one does not.
     """
 
     name: str
@@ -57,3 +58,4 @@ class Annotator:
     resample: Literal["nearest", "smooth"] = "smooth"
     rescales: bool = True
     of_maps: bool = False
+    mended: str = ""

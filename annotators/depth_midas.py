@@ -51,4 +51,8 @@ DEPTH_MIDAS = Annotator(
     weights=(DPT_HYBRID,),
     load=load,
     run=run,
+    mended=(
+        "The original divides by zero where everything is equally far; here that map is black, and a "
+        "notice says so."
+    ),
 )

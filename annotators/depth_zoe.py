@@ -38,4 +38,8 @@ DEPTH_ZOE = Annotator(
     weights=(Weight(repo=ANNOTATORS_REPO, file="ZoeD_M12_N.pt", licence="MIT"),),
     load=load,
     run=run,
+    mended=(
+        "The original divides by zero where everything is equally far; here that map is black, and a "
+        "notice says so."
+    ),
 )

@@ -25,10 +25,7 @@ def load(files: tuple[Path, ...]) -> Network:
 
 
 def run(picture: Pixels, network: Network) -> Annotation:
-    """Lines, white on black, of an RGB uint8 (H, W, 3) drawing; the network answers -1 where a line is.
-
-    The original stretches the picture to multiples of 256; here it is padded to them, which keeps its shape.
-    """
+    """Lines, white on black, of an RGB uint8 (H, W, 3) drawing; the network answers -1 where a line is."""
     paper = plane_through(network, signed(picture), stride=2**HALVINGS)
     return Annotation(map=255 - rgb(paper * 127.5 + 127.5))
 
@@ -40,4 +37,8 @@ LINEART_ANIME = Annotator(
     weights=(Weight(repo=ANNOTATORS_REPO, file="netG.pth", licence="MIT"),),
     load=load,
     run=run,
+    mended=(
+        "The original stretches a picture to multiples of 256 pixels; here it is padded to them, which "
+        "keeps its shape."
+    ),
 )

@@ -83,4 +83,5 @@ MLSD = Annotator(
     load=load,
     run=run,
     resample="nearest",
+    mended="The original swallows whatever goes wrong and shows a black map; here it is told.",
 )

@@ -49,4 +49,8 @@ NORMAL_MIDAS = Annotator(
     weights=(DPT_HYBRID,),
     load=load,
     run=run,
+    mended=(
+        "The original gives red and blue in each other's place, and no numbers where everything is "
+        "equally far; here the colours are those of Normal BAE, and a flat picture faces the viewer."
+    ),
 )

@@ -103,4 +103,8 @@ OPENPOSE = Annotator(
     load=load,
     run=run,
     resample="nearest",
+    mended=(
+        "The original forgets which point of a face is which as soon as one is missing; here every point "
+        "keeps its place."
+    ),
 )

@@ -133,4 +133,8 @@ POSE_JSON = Annotator(
     ),
     run=run,
     resample="nearest",
+    mended=(
+        "Other readers drop every point whose confidence is below 1, and with it all of OpenPose's own; "
+        "here whatever was seen at all is drawn."
+    ),
 )

@@ -40,4 +40,8 @@ SEG_UPERNET = Annotator(
     load=load,
     run=run,
     resample="nearest",
+    mended=(
+        "The original's network was given red and blue in each other's place; here it sees the colours "
+        "that it learnt from."
+    ),
 )

@@ -44,4 +44,8 @@ SHUFFLE = Annotator(
         ),
     ),
     run=run,
+    mended=(
+        "The original stirs by a generator that the whole program shares, so that nobody could stir the "
+        "same way again; here each map has a generator and a seed of its own."
+    ),
 )

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import annotators
 import conditions
 from errors import PARAM_CHOICE, ModelError
 from gate import Limits
@@ -12,6 +13,7 @@ from pipelines.engine import Engine
 from pipelines.homes import Home, ProcessHome, ThreadHome
 from pipelines.jobs import JobBook
 from pipelines.kinds import kinds
+from pipelines.request.annotating import Lack
 from pipelines.rows import hold
 from pipelines.worker import Worker
 
@@ -39,6 +41,13 @@ def lacking(store: Store, family: str, condition: str) -> str:
     except ModelError as error:
         return error.message
     return ""
+
+
+def annotator_lack(store: Store, name: str) -> Lack | None:
+    """What an annotator lacks, or None where all is there."""
+    weights = annotators.find(name).weights
+    files = store.annotator_missing(weights)
+    return Lack(files, store.how_to_get_annotator(weights)) if files else None
 
 
 def lasting_engine(worker: Worker, limits: Limits, *, in_process: bool) -> Engine:

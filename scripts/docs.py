@@ -1,13 +1,15 @@
 """Writes the docs that are made from the tables: `python -m scripts.docs`; `--check` only compares."""
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from annotators.base import Annotator
+from annotators import ANNOTATORS
+from annotators.base import Annotator, Source
 from conditions import CONDITIONS, Agreement, Condition, MapResize, Need, Polarity
-from models.catalogue import FAMILIES, Control
+from models.catalogue import FAMILIES, Control, Weight
 from params import Param
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +41,43 @@ AGREEMENTS: dict[Agreement, str] = {
     "none": "",
 }
 
+SOURCES: dict[Source, str] = {
+    "picture": "a picture",
+    "pose": "key points in OpenPose's JSON",
+    "text": "a text or an address",
+}
+RESAMPLES = {
+    "nearest": "to the nearest pixel, so that it keeps its values",
+    "smooth": "smoothly",
+}
+
+ANNOTATORS_HEAD = """\
+<!-- Made from the tables in the code by `make docs`: change those, not this page. -->
+
+# Annotators
+
+An annotator takes the structure out of a picture, as a map that a [condition](conditions.md) follows. Each
+has a tab or several; the tab **Annotate** runs any of them, or all that are here, on one picture. Without a
+browser:
+
+```sh
+.venv/bin/python cli.py annotate canny photo.jpg edges.png --set low_threshold=60
+.venv/bin/python cli.py annotate canny photos edges    # every picture of a folder; what is done is kept
+```
+
+Of a picture, the map has the picture's size and shape: to fit the stride of a network the picture is
+padded, not stretched. Lines are white on black, and near is white.
+
+The maps below are of this scene, which `scripts/scene.py` draws, with every setting at its default; the
+normals are of its depth, the pose is of the person in it, and the code of an address. They are made by
+`python -m scripts.maps`.
+
+![A person waves in a garden, between a house, two trees and a table](images/annotators/scene.webp)
+
+Annotators that need files of their own have no picture here. The files are no part of this project, and the
+licences of some allow research only, so a map that was made with them is not shipped either.
+"""
+
 HEAD = """\
 <!-- Made from the tables in the code by `make docs`: change those, not this page. -->
 
@@ -54,6 +93,62 @@ def conditions_page() -> str:
     """The whole of docs/conditions.md."""
     sections = "\n".join(_section(condition) for condition in CONDITIONS.values())
     return f"{HEAD}\n{_overview()}\n{sections}"
+
+
+def annotators_page() -> str:
+    """The whole of docs/annotators.md."""
+    sections = "\n".join(_annotator_section(annotator) for annotator in ANNOTATORS.values())
+    return f"{ANNOTATORS_HEAD}\n{_annotators_overview()}\n{sections}"
+
+
+def _annotators_overview() -> str:
+    head = ("Annotator", "Name", "Starts from", "Needs", "Tabs")
+    rows = [
+        (
+            f"[{annotator.label}](#{_anchor(annotator.label)})",
+            f"`{annotator.name}`",
+            SOURCES[annotator.source],
+            _files(annotator),
+            ", ".join(tab.title for tab in tabs) if len(tabs) < len(CONDITIONS) else "all",
+        )
+        for annotator in ANNOTATORS.values()
+        for tabs in [_tabs(annotator)]
+    ]
+    return _table(head, rows)
+
+
+def _files(annotator: Annotator) -> str:
+    count = len(annotator.weights)
+    return f"{count} {'file' if count == 1 else 'files'}" if count else "nothing"
+
+
+def _tabs(annotator: Annotator) -> list[Condition]:
+    """The tabs in which it can be chosen."""
+    return [condition for condition in CONDITIONS.values() if annotator.name in condition.annotators]
+
+
+def _annotator_section(annotator: Annotator) -> str:
+    parts = [f"## {annotator.label}\n\n`{annotator.name}`: {annotator.help}\n"]
+    if annotator.weights:
+        parts.append("*Needs its weights: no picture.*\n")
+    else:
+        parts.append(f"![{annotator.label}: the map](images/annotators/{annotator.name}.webp)\n")
+    parts.append("".join(f"- {fact}\n" for fact in _annotator_facts(annotator)))
+    if annotator.params:
+        parts.append(_settings(annotator))
+    return "\n".join(parts)
+
+
+def _annotator_facts(annotator: Annotator) -> Iterator[str]:
+    tabs = [f"[{tab.title}](conditions.md#{_anchor(tab.title)})" for tab in _tabs(annotator)]
+    yield f"In {'the tab' if len(tabs) == 1 else 'the tabs'} {', '.join(tabs)}."
+    yield f"Starts from {SOURCES[annotator.source]}."
+    if annotator.source == "picture" and annotator.rescales:
+        yield f"Its map is brought from the working size to the picture's {RESAMPLES[annotator.resample]}."
+    for weight in annotator.weights:
+        yield f"Needs {_weight(weight)}."
+    if annotator.mended:
+        yield f"Put right: {annotator.mended}"
 
 
 def _overview() -> str:
@@ -96,6 +191,10 @@ def _control(control: Control) -> str:
     weight = control.weight
     if weight is None:
         return f"its built-in control `{control.name}`"
+    return _weight(weight)
+
+
+def _weight(weight: Weight) -> str:
     parts = [f"`{weight.repo}`"]
     parts += [f"folder `{weight.subfolder}`"] if weight.subfolder else []
     parts += [f"file `{weight.file}`"] if weight.file else []
@@ -108,12 +207,16 @@ def _annotator(annotator: Annotator, *, first: bool) -> str:
     text = f"**{annotator.label}** (`{annotator.name}`{choice}): {annotator.help}\n"
     if not annotator.params:
         return text
+    return f"{text}\n{_settings(annotator)}"
+
+
+def _settings(annotator: Annotator) -> str:
     head = ("Setting", "Label", "What it does", "Default", "Range")
     rows = [
         (f"`{param.name}`", param.label, param.help, f"`{_default(param)}`", param.allowed)
         for param in annotator.params
     ]
-    return f"{text}\n{_table(head, rows)}"
+    return _table(head, rows)
 
 
 def _default(param: Param) -> str:
@@ -134,10 +237,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _anchor(title: str) -> str:
     """The anchor that Markdown viewers give to a heading."""
-    return title.lower().replace(" ", "-")
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-PAGES = {ROOT / "docs" / "conditions.md": conditions_page}
+PAGES = {
+    ROOT / "docs" / "conditions.md": conditions_page,
+    ROOT / "docs" / "annotators.md": annotators_page,
+}
 
 
 def main(arguments: Sequence[str]) -> int:

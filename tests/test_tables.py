@@ -159,6 +159,7 @@ def test_a_condition_is_explained_in_a_sentence(condition: Condition) -> None:
 @every_annotator
 def test_an_annotator_is_explained_in_a_sentence(annotator: Annotator) -> None:
     assert is_one_sentence(annotator.help)
+    assert is_one_sentence(annotator.mended) or not annotator.mended
 
 
 @every_family

@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from annotators import Annotator
 from conditions import Condition
 from pipelines.request.controls import UNIT_PARAMS
 from pipelines.request.intake import TYPED
 from ui.controls import widget
+from ui.methods import named, settings
 
 Raw = Mapping[Component, Any]
 
@@ -84,14 +84,14 @@ def condition_tab(condition: Condition) -> ConditionTab:
         notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
         with gr.Row(elem_classes="method"):
             annotator = gr.Dropdown(
-                [(_named(method), method.name) for method in condition.available_annotators],
+                [(named(method), method.name) for method in condition.available_annotators],
                 value=condition.annotators[0],
                 label="Take the structure with",
                 interactive=len(condition.annotators) > 1,
                 elem_id=f"{name}-annotator",
             )
             annotate = gr.Button("Annotate", elem_id=f"{name}-annotate", scale=0, min_width=120)
-        values, groups = _annotator_settings(condition)
+        values, groups = settings(condition.available_annotators, name, shown=condition.annotators[0])
         with gr.Accordion("Control", open=False):
             unit = {param.name: widget(param, elem_id=f"{name}-{param.name}") for param in UNIT_PARAMS}
     with gr.Column(elem_classes="go"):
@@ -113,11 +113,6 @@ def condition_tab(condition: Condition) -> ConditionTab:
     )
 
 
-def _named(method: Annotator) -> str:
-    """An annotator in the list; which ones need files of their own is said before one is chosen."""
-    return f"{method.label} (needs a download)" if method.weights else method.label
-
-
 def _typed_box(condition: Condition) -> gr.Textbox:
     """Where a text or a pose goes in; there on every tab, shown while the annotator starts from one."""
     sources = [method.source for method in condition.available_annotators if method.source in TYPED]
@@ -129,21 +124,3 @@ def _typed_box(condition: Condition) -> gr.Textbox:
         visible=condition.available_annotators[0].source in TYPED,
         elem_id=f"{condition.name}-typed",
     )
-
-
-def _annotator_settings(
-    condition: Condition,
-) -> tuple[dict[str, dict[str, Component]], dict[str, gr.Group]]:
-    """A group of widgets for each annotator that has settings; only the default's is visible."""
-    values: dict[str, dict[str, Component]] = {}
-    groups: dict[str, gr.Group] = {}
-    for method in condition.available_annotators:
-        if not method.params:
-            continue
-        with gr.Group(visible=method.name == condition.annotators[0], elem_classes="settings") as group:
-            values[method.name] = {
-                param.name: widget(param, elem_id=f"{condition.name}-{method.name}-{param.name}")
-                for param in method.params
-            }
-        groups[method.name] = group
-    return values, groups

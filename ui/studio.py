@@ -13,6 +13,7 @@ from errors import MODEL_MISSING
 from pipelines.engine import Engine, Job
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
+from ui.annotate_tab import AnnotateTab
 from ui.border import Page, answers, shows, streams
 from ui.condition_tab import ConditionTab, Raw, condition_tab
 from ui.endpoints import add_annotate, add_endpoint
@@ -51,6 +52,8 @@ class Studio:
                     for condition in CONDITIONS.values():
                         with gr.Tab(condition.title, id=condition.name):
                             tabs.append(condition_tab(condition))
+                    with gr.Tab("Annotate", id="annotate", elem_id="tab-annotate"):
+                        AnnotateTab(self._desk, self._engine)
                 shared = panel(self._desk, self._family)
             for tab in tabs:
                 self._wire(tab, shared)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from gradio.processing_utils import save_file_to_cache, save_img_array_to_cache
+from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache, save_img_array_to_cache
 from gradio.utils import get_upload_folder
 
 import gate
@@ -28,3 +28,8 @@ def served(path: Path) -> str:
 def served_map(pixels: Pixels) -> str:
     """An RGB uint8 (H, W, 3) map as a PNG that may be served."""
     return str(save_img_array_to_cache(pixels, cache_dir=get_upload_folder(), format="png"))
+
+
+def served_bytes(data: bytes, name: str) -> str:
+    """A file of our own making under a name for whoever downloads it."""
+    return str(save_bytes_to_cache(data, name, cache_dir=get_upload_folder()))

@@ -27,6 +27,14 @@ class AnnotateRequest:
         return cls(**json.loads(text))
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """The files that an annotator still needs, relative to the weights, and how to get them."""
+
+    files: tuple[str, ...]
+    todo: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotated:
     """A map by content hash, in the picture's size, with what was found beside it."""

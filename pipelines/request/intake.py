@@ -26,7 +26,7 @@ from models.catalogue import FAMILIES, Family
 from params import Value
 from pipelines.pictures import PictureStore
 from pipelines.request import ControlUnit, GenerateRequest
-from pipelines.request.annotating import Annotated, AnnotateRequest
+from pipelines.request.annotating import Annotated, AnnotateRequest, Lack
 from pipelines.request.checks import checked
 from pipelines.request.controls import (
     LARGEST_SEED,
@@ -71,9 +71,16 @@ class Draft:
 class Desk:
     """Where users' values become drafts and requests, within the limits of one profile."""
 
-    def __init__(self, pictures: PictureStore, limits: Limits, far: Far = nowhere) -> None:
-        """`far` annotates with a network, where the networks live."""
+    def __init__(
+        self,
+        pictures: PictureStore,
+        limits: Limits,
+        far: Far = nowhere,
+        lack: Callable[[str], Lack | None] = lambda name: None,
+    ) -> None:
+        """`far` annotates with a network, where the networks live; `lack` says what an annotator needs."""
         self._far = far
+        self.lack = lack
         self.limits = limits
         self.controls = allowed_params((PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS), limits)
         self.families = tuple((family.title, family.name) for family in FAMILIES.values())
@@ -100,11 +107,17 @@ class Desk:
         known: dict[str, Any] = dict(values)
         if not annotators.find(name).weights:
             return annotators.annotate(name, pixels, resolution=resolution, **known)
-        found = self._far(
-            AnnotateRequest(
-                annotator=name, picture=self._pictures.put(pixels), resolution=resolution, values=known
-            )
-        )
+        return self.answered(self._far(self.asked(name, pixels, resolution, known)))
+
+    def asked(
+        self, name: str, pixels: Pixels, resolution: int, values: Mapping[str, Value]
+    ) -> AnnotateRequest:
+        """What the engine is asked for an annotation of an RGB uint8 (H, W, 3) picture."""
+        digest = self._pictures.put(pixels)
+        return AnnotateRequest(annotator=name, picture=digest, resolution=resolution, values=dict(values))
+
+    def answered(self, found: Annotated) -> Annotation:
+        """The annotation that the engine found."""
         return Annotation(map=self._pictures.get(found.map), data=found.data, notices=found.notices)
 
     def draft(
