@@ -14,6 +14,7 @@ class Limits:
 
     `formats` are Pillow's names. `pixels`, `shortest_side` and `aspect` hold for pictures that come in,
     `smallest_side`, `largest_side` and `budget` (count * steps * width * height) for pictures that are made.
+    `fetches` is whether visitors may have weights fetched.
     """
 
     formats: tuple[str, ...]
@@ -32,6 +33,7 @@ class Limits:
     job_seconds: int
     queue: int
     queue_each: int
+    fetches: bool
 
 
 LOCAL = Limits(
@@ -51,6 +53,7 @@ LOCAL = Limits(
     job_seconds=600,
     queue=200,
     queue_each=200,
+    fetches=True,
 )
 # A guest in the house may make what the owner makes, but hands files only to well-tried decoders.
 LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), queue=64, queue_each=64)
@@ -69,6 +72,7 @@ PUBLIC = replace(
     budget=2 * 50 * 768 * 768,
     job_seconds=60,
     queue_each=3,
+    fetches=False,
 )
 LIMITS: dict[Profile, Limits] = {"local": LOCAL, "lan": LAN, "public": PUBLIC}
 

@@ -67,7 +67,8 @@ class Fetching:
     def offer(self, request: FetchRequest) -> Offer:
         """What a request would bring. This asks the Hub, and fetches nothing."""
         wanted = self._wanted(request)
-        parcels = self._parcels(wanted)
+        with self._reaching(wanted) as hub:
+            parcels = self._parcels(hub, wanted)
         return Offer(
             names=request.names,
             titles=self._titles(request),
@@ -89,11 +90,13 @@ class Fetching:
             time.sleep(GLANCE)
         try:
             wanted = self._wanted(request)  # another program may have fetched it meanwhile
-            parcels = self._parcels(wanted)
-            size = sum(parcel.file.size for parcel in parcels)
-            self._refuse_full_disk(size - sum(parcel.here for parcel in parcels))
-            with self._by_hand(wanted):
-                yield from self._all(parcels, size)
+            size = 0
+            if wanted:
+                with self._reaching(wanted) as hub:
+                    parcels = self._parcels(hub, wanted)
+                    size = sum(parcel.file.size for parcel in parcels)
+                    self._refuse_full_disk(size - sum(parcel.here for parcel in parcels))
+                    yield from self._all(hub, parcels, size)
         finally:
             lock.release()
         places = tuple(self._place(file) for file in wanted)
@@ -108,30 +111,26 @@ class Fetching:
         files = [file for bundle in found for file in (bundle.files if request.again else bundle.missing)]
         return tuple(dict.fromkeys(files))
 
-    def _parcels(self, wanted: tuple[Wanted, ...]) -> tuple[Parcel, ...]:
+    def _parcels(self, hub: Connection, wanted: tuple[Wanted, ...]) -> tuple[Parcel, ...]:
         """Each file as announced: at the commit that was written down, and all of a repository at one."""
-        if not wanted:
-            return ()
         known = manifest.read(self.weights)
         commits = {entry.repo: entry.commit for entry in known.values()}
         parcels = []
-        with self._by_hand(wanted), self.hub.connected() as hub:
-            for file in wanted:
-                held = known.get(self._place(file))
-                revision = held.commit if held else commits.get(file.repo, MAIN)
-                announced = hub.announced(file.repo, file.path, revision)
-                commits[file.repo] = announced.commit
-                if held and announced.sha256 and announced.sha256 != held.sha256:
-                    raise _another(file)
-                parcels.append(Parcel(wanted=file, file=announced))
+        for file in wanted:
+            held = known.get(self._place(file))
+            revision = held.commit if held else commits.get(file.repo, MAIN)
+            announced = hub.announced(file.repo, file.path, revision)
+            commits[file.repo] = announced.commit
+            if held and announced.sha256 and announced.sha256 != held.sha256:
+                raise _another(file)
+            parcels.append(Parcel(wanted=file, file=announced))
         return tuple(parcels)
 
-    def _all(self, parcels: tuple[Parcel, ...], size: int) -> Iterator[Progress]:
+    def _all(self, hub: Connection, parcels: tuple[Parcel, ...], size: int) -> Iterator[Progress]:
         done = 0
-        with self.hub.connected() as hub:
-            for parcel in parcels:
-                yield from self._one(hub, parcel, done, size)
-                done += parcel.file.size
+        for parcel in parcels:
+            yield from self._one(hub, parcel, done, size)
+            done += parcel.file.size
 
     def _one(self, hub: Connection, parcel: Parcel, done: int, size: int) -> Iterator[Progress]:
         """One file into its place; whatever breaks it off, what has come of it is kept."""
@@ -193,12 +192,13 @@ class Fetching:
             )
 
     @contextmanager
-    def _by_hand(self, wanted: tuple[Wanted, ...]) -> Iterator[None]:
-        """Where the Hub is out of reach or keeps its door shut, also say where a file goes by hand."""
+    def _reaching(self, wanted: tuple[Wanted, ...]) -> Iterator[Connection]:
+        """A connection; where the Hub is out of reach or shuts its door, also the place of a file by hand."""
         try:
-            yield
+            with self.hub.connected() as hub:
+                yield hub
         except HubError as error:
-            if error.code not in (HUB_UNREACHABLE, HUB_PARTIAL, HUB_GATED):
+            if not wanted or error.code not in (HUB_UNREACHABLE, HUB_PARTIAL, HUB_GATED):
                 raise
             first, *more = [file for file in wanted if not file.place.is_file()] or wanted
             url = Hub().url(first.repo, first.path)

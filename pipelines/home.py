@@ -9,9 +9,10 @@ from models.catalogue import FAMILIES
 from models.store import Store
 from pipelines import results
 from pipelines.engine import Engine
+from pipelines.fetching import Fetching
 from pipelines.homes import Home, ProcessHome, ThreadHome
 from pipelines.jobs import JobBook
-from pipelines.kinds import kinds
+from pipelines.kinds import FETCH, kinds
 from pipelines.rows import hold
 from pipelines.worker import Worker
 
@@ -41,14 +42,18 @@ def lacking(store: Store, family: str, condition: str) -> str:
     return ""
 
 
-def lasting_engine(worker: Worker, limits: Limits, *, in_process: bool) -> Engine:
+def lasting_engine(
+    worker: Worker, limits: Limits, *, in_process: bool, fetching: Fetching | None = None
+) -> Engine:
     """The studio's engine: its book is a file in the outputs, and what waited there waits again."""
     path = worker.outputs / "jobs.sqlite3"
     hold(path)
     book = JobBook(kinds(worker.outputs), path, most_waiting=limits.queue, most_each=limits.queue_each)
     results.reconcile(worker.outputs, book.undone())
     home: Home = ThreadHome(worker) if in_process else ProcessHome(worker)
-    return Engine(home, book, dropped=partial(results.set_aside, worker.outputs))
+    dropped = partial(results.set_aside, worker.outputs)
+    beside = {FETCH: ThreadHome(fetching)} if fetching else {}
+    return Engine(home, book, beside=beside, dropped=dropped)
 
 
 def passing_engine(worker: Worker) -> Engine:
