@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from annotators import ANNOTATORS
 from errors import PARAM_CHOICE
@@ -29,6 +31,7 @@ class Bundle:
         return sum(place.stat().st_size for place in places if place.is_file())
 
 
+@lru_cache(maxsize=8)
 def all_bundles(store: Store) -> Mapping[str, Bundle]:
     """Every bundle that the Hub has, by name: `sd15`, `sd15/canny`, `softedge_hed`."""
     found: list[Bundle] = []
@@ -45,7 +48,7 @@ def all_bundles(store: Store) -> Mapping[str, Bundle]:
     for method in ANNOTATORS.values():
         files = store.annotator_wanted(method.weights)
         found.append(Bundle(name=method.name, title=method.label, files=files))
-    return {bundle.name: bundle for bundle in found if bundle.files}
+    return MappingProxyType({bundle.name: bundle for bundle in found if bundle.files})
 
 
 def named(store: Store, names: Iterable[str]) -> tuple[Bundle, ...]:

@@ -93,9 +93,9 @@ class Engine:
         """Whether there is such a job."""
         return self._book.knows(job_id)
 
-    def unfinished(self, kind: str) -> tuple[Job, ...]:
-        """The jobs of a kind that wait or run, oldest first."""
-        return self._book.unfinished(kind)
+    def known(self, kind: str) -> tuple[Job, ...]:
+        """The jobs of a kind that wait or run, and the latest that are over, oldest first."""
+        return self._book.known(kind)
 
     def follow(self, job_id: str) -> Iterator[Job]:
         """The job now and after every change, until it is over."""

@@ -218,10 +218,10 @@ class JobBook:
         """Whose turn jobs of a kind wait for."""
         return self._kinds[kind].lane
 
-    def unfinished(self, kind: str) -> tuple[Job, ...]:
-        """The jobs of a kind that wait or run, oldest first."""
+    def known(self, kind: str) -> tuple[Job, ...]:
+        """The jobs of a kind that wait or run, and the latest that are over, oldest first."""
         with self._changed:
-            return tuple(job for job in self._jobs.values() if job.kind == kind and not job.over)
+            return tuple(job for job in self._jobs.values() if job.kind == kind)
 
     def waiting(self) -> tuple[Job, ...]:
         """Those who wait, in the order of their turns."""
@@ -329,7 +329,8 @@ class JobBook:
 
     def _same(self, kind: str, payload: Any) -> str | None:
         """The job that does what this one would do."""
-        return next((job.id for job in self.unfinished(kind) if job.payload == payload), None)
+        same = (job.id for job in self.known(kind) if not job.over and job.payload == payload)
+        return next(same, None)
 
     def _written(self, job: Job) -> Job:
         """The rows follow the jobs; a disk that fails does not stop the engine, and is tried again.

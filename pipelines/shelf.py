@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import conditions
-from errors import ModelError
 from models.store import Store
 from pipelines import bundles
 from pipelines.fetching import Fetching
@@ -23,11 +22,8 @@ class WeightsShelf:
 
     def lacking_of_model(self, family: str, condition: str) -> tuple[str, ...]:
         """The base, the control, or both, as far as the Hub has them and they are not here."""
-        try:
-            control = conditions.find(condition).control(family)
-        except ModelError:  # no family to wait for
-            return ()
-        return self._lacking((family, f"{family}/{control.name}"))
+        control = conditions.find(condition).controls.get(family)
+        return self._lacking((family, f"{family}/{control}")) if control else ()
 
     def lack(self, names: tuple[str, ...]) -> str:
         """In words, what is lacking of some bundles, where it is, and under which licence."""
