@@ -54,14 +54,7 @@ def progress(job: Job) -> str:
 
 def offer(what: Offer) -> str:
     """What a fetch would bring, from where, and under which licences."""
-    if not what.files:
-        return notes(["All of it is here."])
-    sources = " and ".join(f"{repo} (licence: {licence})" for repo, licence in what.sources)
-    files = "1 file" if what.files == 1 else f"{what.files} files"
-    here = f" {in_words(what.here)} of it are here from last time." if what.here else ""
-    free = f"{in_words(what.free)} are free on the disk."
-    words = f"{', '.join(what.titles)}: {files}, {in_words(what.size)}, from {sources}.{here} {free}"
-    return notes([words], "note offer")
+    return notes([what.words], "note offer") if what.files else notes(["All of it is here."])
 
 
 def fetching(jobs: Iterable[Job]) -> str:

@@ -58,6 +58,15 @@ class Offer:
     here: int
     free: int
 
+    @property
+    def words(self) -> str:
+        """All of that in words."""
+        sources = " and ".join(f"{repo} (licence: {licence})" for repo, licence in self.sources)
+        files = "1 file" if self.files == 1 else f"{self.files} files"
+        here = f" {in_words(self.here)} of it are here from last time." if self.here else ""
+        free = f"{in_words(self.free)} are free on the disk."
+        return f"{', '.join(self.titles)}: {files}, {in_words(self.size)}, from {sources}.{here} {free}"
+
 
 def in_words(size: int) -> str:
     """A number of bytes for people: three digits and a unit."""
