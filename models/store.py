@@ -90,15 +90,17 @@ class Store:
             return ""
         entry = FAMILIES[family]
         known = entry.control(control) if control else None
-        commands = []
+        commands, bundles = [], []
         if entry.base and self._base_missing(family):
+            bundles.append(family)
             commands.append(self._command(entry.base, f"{family}/base", BASE_PATTERNS))
         if known and known.weight and self._control_missing(family, known.name):
+            bundles.append(f"{family}/{known.name}")
             names = " ".join(f"{known.weight.subfolder}/{first}".lstrip("/") for first, *_ in CONTROL_FILES)
             commands.append(self._command(known.weight, f"{family}/controls/{known.name}", names))
         if not commands:
             return f"{self.weights.name}/{family} is not part of this checkout: choose another model"
-        return f"Run {' && '.join(commands)} in the project's folder"
+        return _way(bundles, commands)
 
     def wanted(self, family: str, control: str | None = None) -> tuple[Wanted, ...]:
         """The files of a family's base, or of one control, as the Hub has them; none where it has none."""
@@ -144,7 +146,7 @@ class Store:
         files = (path for path in self.annotator_files(weights) if not path.is_file())
         return tuple(path.relative_to(self.weights).as_posix() for path in files)
 
-    def require_annotator(self, label: str, weights: Iterable[Weight]) -> tuple[Path, ...]:
+    def require_annotator(self, label: str, weights: Iterable[Weight], name: str = "") -> tuple[Path, ...]:
         """The files of an annotator, or a refusal that names the place of each and the way to get them."""
         known = tuple(weights)
         missing = self.annotator_missing(known)
@@ -152,11 +154,11 @@ class Store:
             raise MODEL_MISSING(
                 f"{label} has not all of its weights here",
                 found=f"no {', no '.join(f'{self.weights.name}/{name}' for name in missing)}",
-                todo=self.how_to_get_annotator(known),
+                todo=self.how_to_get_annotator(known, name),
             )
         return self.annotator_files(known)
 
-    def how_to_get_annotator(self, weights: Iterable[Weight]) -> str:
+    def how_to_get_annotator(self, weights: Iterable[Weight], name: str = "") -> str:
         """What to do about an annotator's missing files, with the commands; empty where all are there."""
         missing: dict[str, list[str]] = {}
         for weight in weights:
@@ -170,7 +172,7 @@ class Store:
             )
             for repo, files in missing.items()
         ]
-        return f"Run {' && '.join(commands)} in the project's folder" if commands else ""
+        return _way([name] if name else [], commands) if commands else ""
 
     def _annotator_folder(self, weight: Weight) -> Path:
         return self.weights / "annotators" / weight.repo.replace("/", "--") / weight.subfolder
@@ -219,3 +221,11 @@ def title(family: str, control: str | None = None) -> str:
     """A family, or one control of it, for people."""
     name = FAMILIES[family].title
     return f"{name} with its control {control}" if control else name
+
+
+def _way(bundles: Iterable[str], commands: Iterable[str]) -> str:
+    """What to do about missing files: our own command where there are names, and what does it by hand."""
+    by_hand = " && ".join(commands)
+    if names := " ".join(bundles):
+        return f"Run .venv/bin/python cli.py weights get {names} in the project's folder, or there {by_hand}"
+    return f"Run {by_hand} in the project's folder"

@@ -82,6 +82,8 @@ class Fetches:
     async def fetched(self, names: tuple[str, ...]) -> AsyncIterator[Updates]:
         """The bundles of the offer come; all of it can be followed, and found again after a reload."""
         self._refuse_visitors()
+        if not names:  # a second click on the same offer
+            return
         job_id = self._engine.submit(KIND, FetchRequest(names=tuple(names)), owner=visitor())
         yield self.left()
         async for updates in self._followed(job_id):

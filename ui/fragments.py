@@ -66,12 +66,13 @@ def _download(job: Job) -> str:
     names = ", ".join(job.payload.names)
     if job.state == "queued":
         return _bar(job, 0.0, f"{names}: waits for the one before", "")
+    done = job.step / job.total if job.total else 0.0
     if job.state != "fetching":
-        return _bar(job, job.step / job.total if job.total else 0.0, f"{names}: looking at what is here", "")
+        return _bar(job, done, f"{names}: looking at what is here", "")
     words = f"{names}: {in_words(job.step)} of {in_words(job.total)}"
     pace, left = job.pace, job.seconds_left
     speed = "" if pace is None or left is None else f"{in_words(round(pace))}/s, {_left(left)}"
-    return _bar(job, job.step / job.total, words, speed)
+    return _bar(job, done, words, speed)
 
 
 def _bar(job: Job, done: float, words: str, left: str) -> str:
