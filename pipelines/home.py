@@ -45,14 +45,17 @@ def lacking(store: Store, family: str, condition: str) -> str:
 def lasting_engine(
     worker: Worker, limits: Limits, *, in_process: bool, fetching: Fetching | None = None
 ) -> Engine:
-    """The studio's engine: its book is a file in the outputs, and what waited there waits again."""
+    """The studio's engine: its book is a file in the outputs, and what waited there waits again.
+
+    A download that waits, and is not for visitors of this profile, waits for a start that is for its owner.
+    """
     path = worker.outputs / "jobs.sqlite3"
     hold(path)
     book = JobBook(kinds(worker.outputs), path, most_waiting=limits.queue, most_each=limits.queue_each)
     results.reconcile(worker.outputs, book.undone())
     home: Home = ThreadHome(worker) if in_process else ProcessHome(worker)
     dropped = partial(results.set_aside, worker.outputs)
-    beside = {FETCH: ThreadHome(fetching)} if fetching else {}
+    beside = {FETCH: ThreadHome(fetching)} if fetching and limits.fetches else {}
     return Engine(home, book, beside=beside, dropped=dropped)
 
 

@@ -91,7 +91,7 @@ class Fetches:
 
     async def resumed(self) -> AsyncIterator[Updates]:
         """After a reload: what is being fetched now."""
-        for job in self._going()[-1:]:
+        for job in self._going()[-1:] if self._shelf.open else ():
             async for updates in self._followed(job.id):
                 yield updates
 

@@ -15,10 +15,11 @@ from filelock import FileLock
 
 from annotators import ANNOTATORS
 from errors import ArmatureError, ours
+from gate import LIMITS, Profile
 from models.catalogue import FAMILIES
 from models.hub import Hub
 from models.store import BASE_FILES, Store
-from pipelines import bundles, fetching, manifest
+from pipelines import bundles, fetching, home, manifest
 from pipelines.engine import Engine
 from pipelines.fetching import Fetching
 from pipelines.homes import ThreadHome
@@ -26,6 +27,7 @@ from pipelines.jobs import JobBook
 from pipelines.kinds import FETCH, kinds
 from pipelines.request import Progress
 from pipelines.request.fetching import Fetched, FetchRequest, in_words
+from pipelines.worker import Worker
 from tests.fake_hub import COMMIT, FakeHub, Fault, fake_hub, sha256
 from tests.pipelines import recipes
 from tests.pipelines.recipes import KINDS, wait_for
@@ -465,6 +467,20 @@ def test_a_fetch_is_read_back_from_the_book(engine: Engine, tmp_path: Path) -> N
     again = book.get(job.id)
     assert (again.payload, again.outcome, again.state) == (PIDI, job.outcome, "done")
     book.close()
+
+
+@pytest.mark.parametrize(("profile", "may"), [("local", True), ("lan", True), ("public", False)])
+def test_nothing_is_fetched_for_the_public(
+    profile: Profile, may: bool, here: Fetching, tmp_path: Path
+) -> None:
+    worker = Worker(weights=here.weights, outputs=tmp_path, device="cpu", family="pocket")
+    engine = home.lasting_engine(worker, LIMITS[profile], in_process=True, fetching=here)
+    if may:
+        assert engine.look(engine.submit("fetch", PIDI)).state == "queued"
+    else:
+        with pytest.raises(AssertionError, match="somebody works on jobs of this kind"):
+            engine.submit("fetch", PIDI)
+    engine.close(patience=0)
 
 
 # Whether it is still so
