@@ -233,7 +233,8 @@ class Connection:
             except Busy as error:
                 words, wait = str(error), max(pause, error.wait)
             if time.monotonic() + wait > until:
-                self._unreachable(f"{words}, and wants {wait:.0f} s until the next try")
+                later = f", and wants {wait:.0f} s until the next try" if wait > pause else ""
+                self._unreachable(words + later)
             time.sleep(wait)
         self._unreachable(words)
 

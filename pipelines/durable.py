@@ -28,7 +28,7 @@ def write(path: Path, fill: Callable[[BinaryIO], None]) -> None:
 
 def settle(aside: Path, path: Path) -> None:
     """Bring a finished file, aside in the same folder, into its place, where an old one is until then."""
-    handle = os.open(aside, os.O_RDONLY)
+    handle = os.open(aside, os.O_RDWR)
     try:
         os.fsync(handle)
     finally:
