@@ -39,8 +39,10 @@ def serve(chosen: Settings) -> None:
     from gate import LIMITS
     from models.store import Store
     from pipelines import home
+    from pipelines.fetching import Fetching
     from pipelines.pictures import PICTURES, PictureStore
     from pipelines.request.intake import Desk
+    from pipelines.shelf import WeightsShelf
     from pipelines.worker import Worker
     from ui.http import Door, Guard
     from ui.studio import Studio
@@ -51,7 +53,8 @@ def serve(chosen: Settings) -> None:
     store = Store(chosen.weights)
     family = home.default_family(chosen.model, store)
     worker = Worker(weights=chosen.weights, outputs=chosen.outputs, device=chosen.device, family=family)
-    engine = home.lasting_engine(worker, limits, in_process=chosen.space)
+    fetching = Fetching(weights=chosen.weights, hub=chosen.hub)
+    engine = home.lasting_engine(worker, limits, in_process=chosen.space, fetching=fetching)
     logs.configure(chosen.outputs / "logs", chosen.profile)  # the folder is ours from here on
     door = Door(
         profile=chosen.profile,
@@ -67,7 +70,8 @@ def serve(chosen: Settings) -> None:
         far=lambda request: engine.outcome(engine.submit("annotate", request, owner=visitor())),
         lack=partial(home.annotator_lack, store),
     )
-    page = Studio(engine, desk, partial(home.lacking, store), family).page()
+    shelf = WeightsShelf(fetching=fetching, open=limits.fetches)
+    page = Studio(engine, desk, partial(home.lacking, store), family, shelf).page()
     page.queue(max_size=256, default_concurrency_limit=None)
     password = secrets.token_urlsafe(12) if chosen.share and not chosen.share_open else None
     leaving = listen_for_the_end()

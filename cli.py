@@ -1,4 +1,4 @@
-"""Armature without a browser: `cli.py conditions | annotate | generate | dataset | doctor`.
+"""Armature without a browser: `cli.py conditions | annotate | generate | dataset | weights | doctor`.
 
 Each has `--json`, for programs.
 
@@ -25,16 +25,18 @@ import gate
 import settings
 from annotators import ANNOTATORS, Annotation, Annotator
 from conditions import CONDITIONS, Condition
-from errors import INTERNAL, PARAM_CHOICE, PARAM_TYPE, ArmatureError, ours
+from errors import CANCELLED, INTERNAL, NOT_ALLOWED, PARAM_CHOICE, PARAM_TYPE, ArmatureError, ours
 from gate import LIMITS
 from models.catalogue import FAMILIES
 from models.store import Store
 from params import Param
-from pipelines import folders, home
+from pipelines import bundles, folders, home, manifest
+from pipelines.bundles import Bundle
 from pipelines.engine import Engine, Job
+from pipelines.fetching import Fetching
 from pipelines.folders import Outcome
 from pipelines.pictures import PICTURES, PictureStore
-from pipelines.request import Saved
+from pipelines.request import Progress, Saved
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.controls import (
     NEGATIVE_PROMPT,
@@ -43,6 +45,7 @@ from pipelines.request.controls import (
     RUN_PARAMS,
     UNIT_PARAMS,
 )
+from pipelines.request.fetching import Fetched, FetchRequest, Offer, in_words
 from pipelines.request.intake import Desk, source_of
 from pipelines.results import write_png
 from pipelines.worker import Worker
@@ -169,6 +172,67 @@ def generate(given: argparse.Namespace) -> None:
     _tell([*draft.notices, *saved.notices])
     for image in saved.images:
         print(image.path)
+
+
+def list_weights(given: argparse.Namespace) -> None:
+    """What can be fetched, from where, under which licence, and how much of it is here."""
+    rows = [_bundle_entry(bundle) for bundle in bundles.all_bundles(Store(given.weights)).values()]
+    if given.json:
+        _print_json(rows)
+        return
+    for row in rows:
+        here = in_words(row["bytes_here"]) if row["here"] else f"{len(row['missing'])} missing"
+        print(f"{row['name']:22} {here:>12}  {row['title']} ({row['repo']}, {row['licence']})")
+
+
+def get_weights(given: argparse.Namespace) -> None:
+    """Fetch the files of some names, after telling their size."""
+    fetching = Fetching(weights=given.weights, hub=settings.from_process().hub)
+    request = FetchRequest(names=tuple(given.names), again=given.again)
+    offer = fetching.offer(request)
+    if offer.files:
+        _ask_for(offer, given)
+    shows = not given.json and sys.stderr.isatty()
+    for event in fetching.run(request):
+        if shows and isinstance(event, Progress):
+            done = f"{event.stage} {in_words(event.step)} of {in_words(event.total)}"
+            print(f"\r\033[K{done}", end="", file=sys.stderr, flush=True)
+    if shows:
+        print("\r\033[K", end="", file=sys.stderr)
+    assert isinstance(event, Fetched)
+    if given.json:
+        _print_json({"files": list(event.places), "bytes": event.size})
+        return
+    for place in event.places:
+        print(given.weights / place)
+    if not event.places:
+        print("All of it is here.")
+
+
+def verify_weights(given: argparse.Namespace) -> int:
+    """Whether every file that was fetched is still as it was, to its last byte."""
+    found = []
+    for place, verdict in manifest.verify(given.weights, manifest.read(given.weights)):
+        found.append({"file": place, "state": verdict})
+        if not given.json:
+            print(f"{verdict:8} {place}", flush=True)
+    bad = [one["file"] for one in found if one["state"] != "ok"]
+    if given.json:
+        _print_json({"well": not bad, "files": found})
+    elif bad:
+        print("Fetch them again: cli.py weights get NAME --again", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _ask_for(offer: Offer, given: argparse.Namespace) -> None:
+    """Go on only with a yes: on the command line, or from whoever sits at the terminal."""
+    if given.yes:
+        return
+    if not sys.stdin.isatty():
+        raise NOT_ALLOWED("Nothing is fetched without a yes", found=offer.words, todo="Say it with --yes")
+    print(f"{offer.words}\nFetch? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CANCELLED("Nothing was fetched")
 
 
 def examine(given: argparse.Namespace) -> int:
@@ -386,6 +450,18 @@ def _condition_entry(condition: Condition) -> dict[str, Any]:
     }
 
 
+def _bundle_entry(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "name": bundle.name,
+        "title": bundle.title,
+        "repo": bundle.files[0].repo,
+        "licence": bundle.files[0].licence,
+        "here": not bundle.missing,
+        "missing": [file.path for file in bundle.missing],
+        "bytes_here": bundle.bytes_here,
+    }
+
+
 def _saved_entry(saved: Saved) -> dict[str, Any]:
     return {
         "images": [
@@ -464,6 +540,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.set_defaults(command=dataset)
     _add_works(sub)
 
+    _add_weights(commands)
+
     sub = add("doctor", examine)
     base = settings.from_process()
     sub.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the results")
@@ -482,6 +560,28 @@ def _add_works(parser: argparse.ArgumentParser) -> None:
         return sub
 
     sets.add_to(add, _add_option, lambda sub: settings.add_shared_flags(sub, settings.from_process()))
+
+
+def _add_weights(commands: Any) -> None:
+    """`weights list | get | verify`."""
+    help = "what can be fetched from the Hub, and whether it is here and whole"
+    actions = commands.add_parser("weights", help=help).add_subparsers(required=True, metavar="ACTION")
+    known: dict[str, Callable[[argparse.Namespace], int | None]] = {
+        "list": list_weights,
+        "get": get_weights,
+        "verify": verify_weights,
+    }
+    for name, command in known.items():
+        sub = actions.add_parser(name, help=command.__doc__, description=command.__doc__)
+        sub.add_argument("--json", action="store_true", help="answer as JSON on stdout")
+        sub.add_argument(
+            "--weights", type=Path, default=settings.from_process().weights, help="folder of the models"
+        )
+        sub.set_defaults(command=command)
+        if command is get_weights:
+            sub.add_argument("names", metavar="NAME", nargs="+", help="as `weights list` names them")
+            sub.add_argument("--yes", action="store_true", help="fetch without asking")
+            sub.add_argument("--again", action="store_true", help="also what is here already")
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:

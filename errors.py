@@ -131,6 +131,10 @@ MODEL_MISSING = Code("MODEL_MISSING", ModelError, 422)
 MODEL_CORRUPT = Code("MODEL_CORRUPT", ModelError, 422)
 MODEL_TOO_LARGE = Code("MODEL_TOO_LARGE", ModelError, 422)
 HUB_UNREACHABLE = Code("HUB_UNREACHABLE", HubError, 503, retry=True)
+HUB_PARTIAL = Code("HUB_PARTIAL", HubError, 503, retry=True)
+HUB_INTEGRITY = Code("HUB_INTEGRITY", HubError, 502)
+HUB_GATED = Code("HUB_GATED", HubError, 502)
+HUB_NOT_FOUND = Code("HUB_NOT_FOUND", HubError, 502)
 DISK_FULL = Code("DISK_FULL", StorageError, 507)
 DIR_READONLY = Code("DIR_READONLY", StorageError, 507)
 DISK_FAILED = Code("DISK_FAILED", StorageError, 507)
@@ -210,7 +214,7 @@ FOREIGN: tuple[Foreign, ...] = (
     _foreign(
         HUB_UNREACHABLE,
         "The model hub can't be reached",
-        "Check the connection, or place the files by hand as docs/models.md says",
+        "Check the connection, or place the files by hand as weights/README.md says",
         names=(
             "huggingface_hub.errors.OfflineModeIsEnabled",
             "huggingface_hub.errors.LocalEntryNotFoundError",

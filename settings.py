@@ -3,13 +3,14 @@
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
 from errors import NOT_ALLOWED, PARAM_CHOICE
 from gate import Profile
 from models.catalogue import FAMILIES
+from models.hub import HUB, Hub
 
 ROOT = Path(__file__).resolve().parent
 PROFILES: tuple[Profile, ...] = get_args(Profile)
@@ -33,6 +34,7 @@ class Settings:
     share: bool = False
     share_open: bool = False
     space: bool = False
+    hub: Hub = field(default_factory=Hub)
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -56,6 +58,17 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         host="0.0.0.0" if space else defaults.host,
         hosts=tuple(filter(None, [environment.get("SPACE_HOST")])),
         space=space,
+        hub=_hub(environment),
+    )
+
+
+def _hub(environment: Mapping[str, str]) -> Hub:
+    """The Hub as its own tools understand the environment; it has to be read before `prepare_process`."""
+    offline = environment.get("HF_HUB_OFFLINE") or environment.get("TRANSFORMERS_OFFLINE") or ""
+    return Hub(
+        endpoint=environment.get("HF_ENDPOINT") or HUB,
+        token=environment.get("HF_TOKEN") or "",
+        offline=offline.upper() in ("1", "ON", "YES", "TRUE"),
     )
 
 
@@ -94,6 +107,7 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
         share=share,
         share_open=given.share_open,
         space=base.space,
+        hub=base.hub,
     )
 
 
@@ -119,7 +133,8 @@ def add_shared_flags(parser: argparse.ArgumentParser, base: Settings) -> None:
 def prepare_process(cache: Path) -> None:
     """Set what other libraries read from the environment at import: quiet, offline, inside our folders.
 
-    It must run before gradio or torch is imported. What the user has set already stays.
+    It must run before gradio or torch is imported. What the user has set already stays. Offline is meant for
+    the libraries, so that none fetches by itself: our own client goes by what the user has set.
     """
     wanted = {
         "GRADIO_ANALYTICS_ENABLED": "False",

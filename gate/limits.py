@@ -15,7 +15,7 @@ class Limits:
     `formats` are Pillow's names, `files` how many one upload may bring. `pixels`, `shortest_side` and
     `aspect` hold for pictures that come in, `smallest_side`, `largest_side` and `budget` (count * steps *
     width * height) for pictures that are made, `working_side` (a short side) and `maps` (at once) for
-    annotating.
+    annotating. `fetches` is whether visitors may have weights fetched.
     """
 
     formats: tuple[str, ...]
@@ -37,6 +37,7 @@ class Limits:
     job_seconds: int
     queue: int
     queue_each: int
+    fetches: bool
 
 
 LOCAL = Limits(
@@ -59,6 +60,7 @@ LOCAL = Limits(
     job_seconds=600,
     queue=200,
     queue_each=200,
+    fetches=True,
 )
 # A guest in the house may make what the owner makes, but hands files only to well-tried decoders.
 LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), queue=64, queue_each=64)
@@ -79,6 +81,7 @@ PUBLIC = replace(
     maps=16,
     job_seconds=60,
     queue_each=3,
+    fetches=False,
 )
 LIMITS: dict[Profile, Limits] = {"local": LOCAL, "lan": LAN, "public": PUBLIC}
 

@@ -30,7 +30,8 @@ class Family:
     """A base with the controls of its architecture.
 
     `side` is the native short side in pixels; sizes are multiples of `multiple` from `smallest` to `largest`.
-    `base` is None for a family that ships with the program or is put in place by hand.
+    `base` is None for a family that ships with the program or is put in place by hand. `base_files` are the
+    files that are fetched of it, the small ones first: what is complete then has them too.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Family:
     largest: int
     base: Weight | None
     controls: tuple[Control, ...]
+    base_files: tuple[str, ...] = ()
 
     def control(self, name: str) -> Control | None:
         """The control of that name, or None."""
@@ -78,6 +80,20 @@ SD15 = Family(
     smallest=256,
     largest=2048,
     base=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL),
+    base_files=(
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "tokenizer/tokenizer_config.json",
+        "tokenizer/special_tokens_map.json",
+        "tokenizer/merges.txt",
+        "tokenizer/vocab.json",
+        "text_encoder/config.json",
+        "unet/config.json",
+        "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors",
+        "text_encoder/model.safetensors",
+        "unet/diffusion_pytorch_model.safetensors",
+    ),
     controls=(
         _v11("canny", "control_v11p_sd15_canny"),
         _v11("softedge", "control_v11p_sd15_softedge"),

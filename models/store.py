@@ -34,6 +34,22 @@ BASE_PATTERNS = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One file on the Hub, and where it belongs here; `others` are places of files that serve as well."""
+
+    repo: str
+    path: str
+    licence: str
+    place: Path
+    others: tuple[Path, ...] = ()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it, or what serves as well, is there."""
+        return any(place.is_file() for place in (self.place, *self.others))
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """The files below one folder of weights, looked up at each call, so that a download shows at once."""
@@ -74,28 +90,63 @@ class Store:
             return ""
         entry = FAMILIES[family]
         known = entry.control(control) if control else None
-        commands = []
+        commands, bundles = [], []
         if entry.base and self._base_missing(family):
+            bundles.append(family)
             commands.append(self._command(entry.base, f"{family}/base", BASE_PATTERNS))
         if known and known.weight and self._control_missing(family, known.name):
+            bundles.append(f"{family}/{known.name}")
             names = " ".join(f"{known.weight.subfolder}/{first}".lstrip("/") for first, *_ in CONTROL_FILES)
             commands.append(self._command(known.weight, f"{family}/controls/{known.name}", names))
         if not commands:
             return f"{self.weights.name}/{family} is not part of this checkout: choose another model"
-        return f"Run {' && '.join(commands)} in the project's folder"
+        return _way(bundles, commands)
+
+    def wanted(self, family: str, control: str | None = None) -> tuple[Wanted, ...]:
+        """The files of a family's base, or of one control, as the Hub has them; none where it has none."""
+        entry = FAMILIES[family]
+        if control is None:
+            paths, rows = entry.base_files if entry.base else (), BASE_FILES
+            return self._wanted(entry.base or Weight(repo=""), self.base(family), paths, rows)
+        known = entry.control(control)
+        if known is None or known.weight is None:
+            return ()
+        paths = tuple(first for first, *_ in CONTROL_FILES)
+        return self._wanted(known.weight, self.control(family, control), paths, CONTROL_FILES)
+
+    def annotator_wanted(self, weights: Iterable[Weight]) -> tuple[Wanted, ...]:
+        """The files of an annotator, as they are fetched."""
+        return tuple(
+            found
+            for weight in weights
+            for found in self._wanted(weight, self._annotator_folder(weight), (weight.file,), ())
+        )
+
+    def _wanted(
+        self, weight: Weight, folder: Path, paths: Iterable[str], rows: tuple[tuple[str, ...], ...]
+    ) -> tuple[Wanted, ...]:
+        others = {name: [other for other in names if other != name] for names in rows for name in names}
+        return tuple(
+            Wanted(
+                repo=weight.repo,
+                path=f"{weight.subfolder}/{path}".lstrip("/"),
+                licence=weight.licence,
+                place=folder / path,
+                others=tuple(folder / other for other in others.get(path, ())),
+            )
+            for path in paths
+        )
 
     def annotator_files(self, weights: Iterable[Weight]) -> tuple[Path, ...]:
         """Where the files of an annotator are, or belong: `<weights>/annotators/<repository>/<file>`."""
-        return tuple(
-            self._annotator_folder(weight.repo) / weight.subfolder / weight.file for weight in weights
-        )
+        return tuple(self._annotator_folder(weight) / weight.file for weight in weights)
 
     def annotator_missing(self, weights: Iterable[Weight]) -> tuple[str, ...]:
         """The files that an annotator still lacks, relative to the weights."""
         files = (path for path in self.annotator_files(weights) if not path.is_file())
         return tuple(path.relative_to(self.weights).as_posix() for path in files)
 
-    def require_annotator(self, label: str, weights: Iterable[Weight]) -> tuple[Path, ...]:
+    def require_annotator(self, label: str, weights: Iterable[Weight], name: str = "") -> tuple[Path, ...]:
         """The files of an annotator, or a refusal that names the place of each and the way to get them."""
         known = tuple(weights)
         missing = self.annotator_missing(known)
@@ -103,11 +154,11 @@ class Store:
             raise MODEL_MISSING(
                 f"{label} has not all of its weights here",
                 found=f"no {', no '.join(f'{self.weights.name}/{name}' for name in missing)}",
-                todo=self.how_to_get_annotator(known),
+                todo=self.how_to_get_annotator(known, name),
             )
         return self.annotator_files(known)
 
-    def how_to_get_annotator(self, weights: Iterable[Weight]) -> str:
+    def how_to_get_annotator(self, weights: Iterable[Weight], name: str = "") -> str:
         """What to do about an annotator's missing files, with the commands; empty where all are there."""
         missing: dict[str, list[str]] = {}
         for weight in weights:
@@ -116,15 +167,15 @@ class Store:
         commands = [
             self._command(
                 Weight(repo=repo),
-                self._annotator_folder(repo).relative_to(self.weights).as_posix(),
+                self._annotator_folder(Weight(repo=repo)).relative_to(self.weights).as_posix(),
                 " ".join(files),
             )
             for repo, files in missing.items()
         ]
-        return f"Run {' && '.join(commands)} in the project's folder" if commands else ""
+        return _way([name] if name else [], commands) if commands else ""
 
-    def _annotator_folder(self, repo: str) -> Path:
-        return self.weights / "annotators" / repo.replace("/", "--")
+    def _annotator_folder(self, weight: Weight) -> Path:
+        return self.weights / "annotators" / weight.repo.replace("/", "--") / weight.subfolder
 
     def size(self, family: str, control: str | None = None) -> int:
         """The bytes of the weights that are there: of the base, or of one control alone."""
@@ -170,3 +221,11 @@ def title(family: str, control: str | None = None) -> str:
     """A family, or one control of it, for people."""
     name = FAMILIES[family].title
     return f"{name} with its control {control}" if control else name
+
+
+def _way(bundles: Iterable[str], commands: Iterable[str]) -> str:
+    """What to do about missing files: our own command where there are names, and what does it by hand."""
+    by_hand = " && ".join(commands)
+    if names := " ".join(bundles):
+        return f"Run .venv/bin/python cli.py weights get {names} in the project's folder, or there {by_hand}"
+    return f"Run {by_hand} in the project's folder"

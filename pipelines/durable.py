@@ -26,6 +26,17 @@ def write(path: Path, fill: Callable[[BinaryIO], None]) -> None:
     sync_folder(path.parent)
 
 
+def settle(aside: Path, path: Path) -> None:
+    """Bring a finished file, aside in the same folder, into its place, where an old one is until then."""
+    handle = os.open(aside, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.replace(aside, path)
+    sync_folder(path.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it, so that their names last."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -1,15 +1,18 @@
-"""The engine: submit, follow, cancel, over jobs of several kinds. Where the worker lives, its home knows."""
+"""The engine: submit, follow, cancel, over jobs of several kinds. Where a worker lives, its home knows."""
 
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from errors import CANCELLED, DRAINING, INTERRUPTED, WORKER_LOST, ArmatureError
 from pipelines.homes import Home
-from pipelines.jobs import Job, JobBook
+from pipelines.jobs import DEVICE, Job, JobBook
+from pipelines.lanes import Lane
 from pipelines.messages import Ended, EngineState, Lost, Moved, Ping, Pong, Report, Run, Standing, Stop
 from pipelines.request import Progress
 
@@ -19,13 +22,15 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 10.0  # seconds that a stopped job may take to come back, before its worker is replaced
 TICK = 0.2
+Signal: TypeAlias = tuple[Lane, Report] | Stop | None
 
 
 class Engine:
-    """Jobs from the book to the worker and back; all decisions are made on one thread.
+    """Jobs from the book to the workers and back; all decisions are made on one thread.
 
     A cancelled job is over at once, and its result is dropped; the worker leaves it at its next step, or is
     replaced. A worker that is lost fails the job that it ran, and no other: the next one starts by itself.
+    Each kind of job has its lane: the device's, or one `beside` it, whose jobs wait for nobody else's.
     """
 
     def __init__(
@@ -33,37 +38,34 @@ class Engine:
         home: Home,
         book: JobBook,
         *,
+        beside: Mapping[str, Home] = MappingProxyType({}),
         patience: float = PATIENCE,
         dropped: Callable[[str], object] = lambda job_id: None,
     ) -> None:
-        """`dropped` is told of every job that left the worker without being done: its files are orphans."""
-        self._home = home
+        """`dropped` is told of every job that left its worker without being done: its files are orphans."""
+        homes = {DEVICE: home, **beside}
+        self._lanes = {name: Lane(name, home, patience) for name, home in homes.items()}
+        self._device = self._lanes[DEVICE]
         self._book = book
-        self._patience = patience
         self._dropped = dropped
-        self._state = EngineState()
-        self._broken: ArmatureError | None = None  # why the worker can't run anything
-        self._signals: queue.SimpleQueue[Report | Stop | None] = queue.SimpleQueue()
-        self._running: set[str] = set()  # what the worker holds: one job, and urgent ones beside it
-        self._late: dict[str, float] = {}  # stopped jobs, and when they must have come back
-        self._deaths = 0  # in a row, without having been ready in between
-        self._restart_at: float | None = None
+        self._signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
         self._ping, self._pong = 0, 0
         self._draining = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
-        """Start the worker, and run what waits; once."""
+        """Start the workers, and run what waits; once."""
         if self._thread.ident is not None:
             return
-        self._home.start(self._signals.put)
+        for lane in self._lanes.values():
+            lane.home.start(partial(self._report, lane))
         self._thread.start()
 
     @property
     def state(self) -> EngineState:
         """How the models stand."""
-        return self._state
+        return self._device.state
 
     @property
     def draining(self) -> bool:
@@ -78,6 +80,7 @@ class Engine:
         """The id of a new job; of the same one, where its owner's last wish comes again at once."""
         if self._draining:
             raise DRAINING("The program is about to end", todo="Try again when it is back")
+        assert self._book.lane_of(kind) in self._lanes, "somebody works on jobs of this kind"
         job_id = self._book.add(kind, payload, owner=owner, wish=wish)
         self._signals.put(None)
         return job_id
@@ -89,6 +92,10 @@ class Engine:
     def knows(self, job_id: str) -> bool:
         """Whether there is such a job."""
         return self._book.knows(job_id)
+
+    def known(self, kind: str) -> tuple[Job, ...]:
+        """The jobs of a kind that wait or run, and the latest that are over, oldest first."""
+        return self._book.known(kind)
 
     def follow(self, job_id: str) -> Iterator[Job]:
         """The job now and after every change, until it is over."""
@@ -122,7 +129,7 @@ class Engine:
             return False
         self._ping += 1
         wanted, until = self._ping, time.monotonic() + within
-        self._home.send(Ping(wanted))
+        self._device.home.send(Ping(wanted))
         while time.monotonic() < until:
             if self._pong >= wanted:
                 return True
@@ -130,26 +137,37 @@ class Engine:
         return False
 
     def close(self, patience: float = 20.0) -> None:
-        """Take no more, give what runs its time, mark what is left, and end the worker. What waits stays."""
+        """Take no more, give the device its time, mark what is left, and end the workers. What waits stays.
+
+        What runs beside the device is not waited for: it goes on from where it was when it is started again.
+        """
         self._draining = True
         until = time.monotonic() + patience
-        while self._running and time.monotonic() < until - 3:
+        while self._device.running and time.monotonic() < until - 3:
             time.sleep(0.05)
         self._ended.set()
         self._signals.put(None)
         if self._thread.is_alive():
             self._thread.join(1)
-        left = [job_id for job_id in self._running if not self._was_done(job_id)]
-        self._home.close(max(0.5, until - time.monotonic() - 1))
+        left = [job_id for lane in self._lanes.values() for job_id in self._interrupted(lane)]
+        for lane in self._lanes.values():
+            lane.home.close(max(0.5, until - time.monotonic() - 1))
         for job_id in left:  # it may have been saving
             self._dropped(job_id)
         self._book.close()
 
-    def _was_done(self, job_id: str) -> bool:
-        """Tell the worker and the book that a job ends here; answers whether it had been done before."""
-        self._home.send(Stop(job_id))
+    def _interrupted(self, lane: Lane) -> list[str]:
+        """Tell a worker and the book that what it holds ends here; answers what had not been done before."""
         error = INTERRUPTED("The program ended while this ran", todo="Start it again")
-        return self._book.change(job_id, state="interrupted", error=error, preview=None).state == "done"
+        left = []
+        for job_id in lane.running:
+            lane.home.send(Stop(job_id))
+            job = self._book.change(job_id, state="interrupted", error=error, preview=None)
+            left += [] if job.state == "done" else [job_id]
+        return left
+
+    def _report(self, lane: Lane, report: Report) -> None:
+        self._signals.put((lane, report))
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -159,36 +177,43 @@ class Engine:
                 signal = None
             if self._ended.is_set():
                 return
-            if signal is not None:
-                self._hear(signal)
-            self._replace_late()
-            self._restart()
-            self._dispatch()
+            if isinstance(signal, Stop):
+                self._stop(signal)
+            elif signal is not None:
+                self._hear(*signal)
+            for lane in self._lanes.values():
+                lane.replace_late()
+                if not self._draining:
+                    lane.restart(partial(self._report, lane))
+                self._dispatch(lane)
 
-    def _hear(self, signal: Report | Stop) -> None:
-        match signal:
-            case Stop(job_id):
-                if job_id in self._running:
-                    self._late.setdefault(job_id, time.monotonic() + self._patience)
-                    self._home.send(signal)
+    def _stop(self, stop: Stop) -> None:
+        for lane in self._lanes.values():
+            if stop.job_id in lane.running:
+                lane.stop(stop)
+
+    def _hear(self, lane: Lane, report: Report) -> None:
+        match report:
             case Standing(state, error):
-                self._state, self._broken = state, error
-                if state.phase == "ready":
-                    self._deaths = 0
+                lane.stand(state, error)
                 if error is not None:
-                    self._fail_running(error)
+                    self._fail_running(lane, error)
             case Moved(job_id, progress):
                 self._book.change(job_id, **_moved(self._book.get(job_id), progress))
             case Ended():
-                self._finish(signal)
+                lane.left(report.job_id)
+                self._finish(report)
             case Pong(number):
                 self._pong = number
             case Lost(reason):
-                self._lost(reason)
+                log.warning("the worker is gone: %s", reason)
+                gone = WORKER_LOST(
+                    "The process that runs the models ended", found=reason, todo="Start the job again"
+                )
+                self._fail_running(lane, lane.broken or gone)
+                lane.lose()
 
     def _finish(self, ended: Ended) -> None:
-        self._running.discard(ended.job_id)
-        self._late.pop(ended.job_id, None)
         fields: dict[str, Any] = {"preview": None}
         if ended.error is not None:
             fields |= {"state": "failed", "error": ended.error}
@@ -203,54 +228,27 @@ class Engine:
         if job.state != "done":
             self._dropped(job.id)
 
-    def _lost(self, reason: str) -> None:
-        log.warning("the worker is gone: %s", reason)
-        gone = WORKER_LOST("The process that runs the models ended", found=reason, todo="Start the job again")
-        self._fail_running(self._broken or gone)
-        if self._broken is None:
-            self._state = EngineState(phase="starting", detail="again")
-            self._deaths += 1
-            # at once the first time; a worker that can't get ready is not started in a tight loop
-            self._restart_at = time.monotonic() + min(5.0, 0.5 * (self._deaths - 1))
-
-    def _fail_running(self, error: ArmatureError) -> None:
-        for job_id in self._running:
+    def _fail_running(self, lane: Lane, error: ArmatureError) -> None:
+        for job_id in lane.clear():
             self._book.change(job_id, state="failed", error=error, preview=None)
             self._dropped(job_id)
-        self._running.clear()
-        self._late.clear()
 
-    def _replace_late(self) -> None:
-        now = time.monotonic()
-        if self._home.can_kill and any(now > until for until in self._late.values()):
-            log.warning("the worker did not come back in %.0f s, and is replaced", self._patience)
-            self._late.clear()
-            self._home.kill()
-
-    def _restart(self) -> None:
-        if self._restart_at is not None and not self._draining and time.monotonic() >= self._restart_at:
-            self._restart_at = None
-            self._home.start(self._signals.put)
-
-    def _dispatch(self) -> None:
-        """Give the worker what it can take: all that is urgent, and one other job."""
-        if self._restart_at is not None or self._draining:
+    def _dispatch(self, lane: Lane) -> None:
+        """Give a worker what it can take: all that is urgent, and one other job."""
+        if not lane.takes or self._draining:
             return
-        while job := self._book.next(urgent=True):
-            self._give(job, urgent=True)
-        if not self._running_normal() and (job := self._book.next(urgent=False)):
-            self._give(job, urgent=False)
+        while job := self._book.next(urgent=True, lane=lane.name):
+            self._give(lane, job, urgent=True)
+        busy = any(not self._book.urgent(job_id) for job_id in lane.running)
+        if not busy and (job := self._book.next(urgent=False, lane=lane.name)):
+            self._give(lane, job, urgent=False)
 
-    def _give(self, job: Job, *, urgent: bool) -> None:
-        if self._broken is not None:
-            self._book.change(job.id, state="failed", error=self._broken)
+    def _give(self, lane: Lane, job: Job, *, urgent: bool) -> None:
+        if lane.broken is not None:
+            self._book.change(job.id, state="failed", error=lane.broken)
             self._signals.put(None)  # look at the next one
             return
-        self._running.add(job.id)
-        self._home.send(Run(job.id, job.kind, job.payload, urgent))
-
-    def _running_normal(self) -> bool:
-        return any(not self._book.urgent(job_id) for job_id in self._running)
+        lane.give(Run(job.id, job.kind, job.payload, urgent))
 
 
 def _moved(job: Job, progress: Progress) -> dict[str, Any]:
@@ -262,8 +260,8 @@ def _moved(job: Job, progress: Progress) -> dict[str, Any]:
         "total": progress.total,
         "step_at": now,
     }
-    if progress.step <= 1 or not job.first_step_at:
-        fields["first_step_at"] = now
+    if progress.step <= 1 or not job.first_step_at or job.state == "checking":
+        fields |= {"first_step_at": now, "first_step": progress.step}
     if progress.preview is not None:
         fields["preview"] = progress.preview
     return fields

@@ -10,9 +10,10 @@ from models.catalogue import FAMILIES
 from models.store import Store
 from pipelines import results
 from pipelines.engine import Engine
+from pipelines.fetching import Fetching
 from pipelines.homes import Home, ProcessHome, ThreadHome
 from pipelines.jobs import JobBook
-from pipelines.kinds import kinds
+from pipelines.kinds import FETCH, kinds
 from pipelines.request.annotating import Lack
 from pipelines.rows import hold
 from pipelines.worker import Worker
@@ -47,17 +48,24 @@ def annotator_lack(store: Store, name: str) -> Lack | None:
     """What an annotator lacks, or None where all is there."""
     weights = annotators.find(name).weights
     files = store.annotator_missing(weights)
-    return Lack(files, store.how_to_get_annotator(weights)) if files else None
+    return Lack(files, store.how_to_get_annotator(weights, name)) if files else None
 
 
-def lasting_engine(worker: Worker, limits: Limits, *, in_process: bool) -> Engine:
-    """The studio's engine: its book is a file in the outputs, and what waited there waits again."""
+def lasting_engine(
+    worker: Worker, limits: Limits, *, in_process: bool, fetching: Fetching | None = None
+) -> Engine:
+    """The studio's engine: its book is a file in the outputs, and what waited there waits again.
+
+    A download that waits, and is not for visitors of this profile, waits for a start that is for its owner.
+    """
     path = worker.outputs / "jobs.sqlite3"
     hold(path)
     book = JobBook(kinds(worker.outputs), path, most_waiting=limits.queue, most_each=limits.queue_each)
     results.reconcile(worker.outputs, book.undone())
     home: Home = ThreadHome(worker) if in_process else ProcessHome(worker)
-    return Engine(home, book, dropped=partial(results.set_aside, worker.outputs))
+    dropped = partial(results.set_aside, worker.outputs)
+    beside = {FETCH: ThreadHome(fetching)} if fetching and limits.fetches else {}
+    return Engine(home, book, beside=beside, dropped=dropped)
 
 
 def passing_engine(worker: Worker) -> Engine:

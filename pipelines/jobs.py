@@ -21,20 +21,33 @@ from pipelines.rows import Rows, error_from
 log = logging.getLogger(__name__)
 
 State: TypeAlias = Literal[
-    "queued", "loading", "annotating", "denoising", "decoding", "saving",
+    "queued", "loading", "annotating", "denoising", "decoding", "saving", "checking", "fetching",
     "done", "failed", "cancelled", "interrupted",
 ]  # fmt: skip
+DEVICE = "device"  # the lane of all that needs the models
+MEASURED: frozenset[State] = frozenset({"denoising", "fetching"})  # whose steps all take about the same time
 FINAL: frozenset[State] = frozenset({"done", "failed", "cancelled", "interrupted"})
 KEPT_IN_MEMORY = 500
 DOUBLE_CLICK = 1.0  # seconds within which a visitor's last wish, come again, is the same job
+Turns: TypeAlias = tuple[str, str, bool]  # owner, lane and urgency: who takes turns with whom
 GIVEN_UP: frozenset[State] = FINAL - {"done"}
 
 
 class Kind(Protocol):
-    """How the payloads and outcomes of one kind of job become JSON text and come back."""
+    """How the payloads and outcomes of one kind of job become JSON text and come back.
+
+    An `urgent` job goes between the steps of another. `lane` is whose turn such a job waits for. A `shared`
+    one serves everybody: who wants the same while it waits or runs gets that one.
+    """
 
     @property
     def urgent(self) -> bool: ...
+
+    @property
+    def lane(self) -> str: ...
+
+    @property
+    def shared(self) -> bool: ...
 
     def payload_text(self, payload: Any) -> str: ...
 
@@ -50,7 +63,8 @@ class Job:
     """One job as it stands now; every change makes a new one.
 
     `place` is the number of jobs ahead of it, `step` of `total` steps are done, `preview` is RGB uint8
-    (h, w, 3). `outcome` is what its handler answered last. The step times are monotonic seconds.
+    (h, w, 3). `outcome` is what its handler answered last. The pace is measured from `first_step` on; the
+    step times are monotonic seconds. The steps of a fetch are bytes.
     """
 
     id: str
@@ -65,6 +79,7 @@ class Job:
     preview: Pixels | None = None
     outcome: Any = None
     error: ArmatureError | None = None
+    first_step: int = 1
     first_step_at: float = 0.0
     step_at: float = 0.0
 
@@ -74,12 +89,15 @@ class Job:
         return self.state in FINAL
 
     @property
+    def pace(self) -> float | None:
+        """The steps in a second so far, or None before the second step."""
+        taken, seconds = self.step - self.first_step, self.step_at - self.first_step_at
+        return taken / seconds if self.state in MEASURED and taken > 0 and seconds > 0 else None
+
+    @property
     def seconds_left(self) -> float | None:
         """The time that the remaining steps take at the pace of those done, or None before the second."""
-        if self.step < 2 or self.state != "denoising":
-            return None
-        pace = (self.step_at - self.first_step_at) / (self.step - 1)
-        return pace * (self.total - self.step)
+        return None if self.pace is None else (self.total - self.step) / self.pace
 
 
 class JobBook:
@@ -104,7 +122,7 @@ class JobBook:
         self._waiting: list[str] = []
         self._recent: dict[str, tuple[float, str, str]] = {}  # by owner: when, the last wish, and its job
         self._turn = 0  # counts the jobs that were given out
-        self._served: dict[tuple[str, bool], int] = {}  # by owner and urgency: the turn of the last one
+        self._served: dict[Turns, int] = {}  # the turn of the last one
         self._came: dict[str, int] = {}  # by waiting job: the last turn before it came
         self._behind: set[str] = set()  # jobs whose row could not be written yet
         self._closed = False
@@ -118,6 +136,8 @@ class JobBook:
         """The id of a new job; of the last one of its owner, where the same wish comes again at once."""
         now = time.monotonic()
         with self._changed:
+            if self._kinds[kind].shared and (same := self._same(kind, payload)):
+                return same
             self._recent = {who: last for who, last in self._recent.items() if now - last[0] < DOUBLE_CLICK}
             _, last, known = self._recent.get(owner, (now, "", ""))
             if wish and wish == last and self.get(known).state not in GIVEN_UP:
@@ -135,14 +155,14 @@ class JobBook:
             _tell(job)
             return job.id
 
-    def next(self, *, urgent: bool) -> Job | None:
-        """The job whose turn it is, now loading; None while none of that urgency waits."""
+    def next(self, *, urgent: bool, lane: str = DEVICE) -> Job | None:
+        """The job whose turn it is, now loading; None while none of that lane and urgency waits."""
         with self._changed:
             for job_id in self._waiting:
-                job = self._jobs[job_id]
-                if self._kinds[job.kind].urgent == urgent:
+                whose = self._whose(job_id)
+                if whose[1:] == (lane, urgent):
                     self._turn += 1
-                    self._served[job.owner, urgent] = self._turn
+                    self._served[whose] = self._turn
                     return self.change(job_id, state="loading", place=0)
             return None
 
@@ -193,6 +213,15 @@ class JobBook:
     def urgent(self, job_id: str) -> bool:
         """Whether a job goes between the steps of another."""
         return self._kinds[self.get(job_id).kind].urgent
+
+    def lane_of(self, kind: str) -> str:
+        """Whose turn jobs of a kind wait for."""
+        return self._kinds[kind].lane
+
+    def known(self, kind: str) -> tuple[Job, ...]:
+        """The jobs of a kind that wait or run, and the latest that are over, oldest first."""
+        with self._changed:
+            return tuple(job for job in self._jobs.values() if job.kind == kind)
 
     def waiting(self) -> tuple[Job, ...]:
         """Those who wait, in the order of their turns."""
@@ -265,7 +294,8 @@ class JobBook:
         if job.state != "queued" and job.id in self._waiting:
             self._waiting.remove(job.id)
             del self._came[job.id]
-        if job.state == "done" and job.first_step_at and not self._kinds[job.kind].urgent:
+        whose = self._whose(job.id)
+        if job.state == "done" and job.first_step_at and whose[1:] == (DEVICE, False):
             took = time.monotonic() - job.first_step_at
             self._pace = took if not self._pace else 0.7 * self._pace + 0.3 * took
 
@@ -274,7 +304,7 @@ class JobBook:
 
         An owner waits since his last turn, or since he came: so a stream of new ones does not overtake him.
         """
-        nth: Counter[tuple[str, bool]] = Counter()
+        nth: Counter[Turns] = Counter()
         turns = {}
         for job_id in sorted(self._waiting, key=lambda job_id: self._jobs[job_id].seq):
             whose = self._whose(job_id)
@@ -284,14 +314,23 @@ class JobBook:
         self._waiting.sort(key=turns.__getitem__)
         # of owners who don't wait, only the one served last could make a difference to somebody who comes now
         self._served = {w: turn for w, turn in self._served.items() if w in nth or turn == self._turn}
-        running = sum(not job.over and job.state != "queued" for job in self._jobs.values())
-        for index, job_id in enumerate(self._waiting):
-            if self._jobs[job_id].place != index + running:
-                self._jobs[job_id] = replace(self._jobs[job_id], place=index + running)
+        running = (job for job in self._jobs.values() if not job.over and job.state != "queued")
+        ahead = Counter(self.lane_of(job.kind) for job in running)
+        for job_id in self._waiting:
+            job = self._jobs[job_id]
+            if job.place != ahead[self.lane_of(job.kind)]:
+                self._jobs[job_id] = replace(job, place=ahead[self.lane_of(job.kind)])
+            ahead[self.lane_of(job.kind)] += 1
 
-    def _whose(self, job_id: str) -> tuple[str, bool]:
+    def _whose(self, job_id: str) -> Turns:
         job = self._jobs[job_id]
-        return job.owner, self._kinds[job.kind].urgent
+        kind = self._kinds[job.kind]
+        return job.owner, kind.lane, kind.urgent
+
+    def _same(self, kind: str, payload: Any) -> str | None:
+        """The job that does what this one would do."""
+        same = (job.id for job in self.known(kind) if not job.over and job.payload == payload)
+        return next(same, None)
 
     def _written(self, job: Job) -> Job:
         """The rows follow the jobs; a disk that fails does not stop the engine, and is tried again.

@@ -4,10 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from pipelines.jobs import Kind
+from pipelines.jobs import DEVICE, Kind
 from pipelines.request import GenerateRequest, Saved, SavedImage
 from pipelines.request.annotating import Annotated, AnnotateRequest
+from pipelines.request.fetching import Fetched, FetchRequest
+
+FETCH = "fetch"  # the lane beside the device on which files are fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +19,9 @@ class Generate:
     """A request becomes saved pictures. Their paths are kept relative to the outputs, which may move."""
 
     outputs: Path
-
-    @property
-    def urgent(self) -> bool:
-        """Whether such a job goes between the steps of another."""
-        return False
+    urgent: ClassVar[bool] = False
+    lane: ClassVar[str] = DEVICE
+    shared: ClassVar[bool] = False
 
     def payload_text(self, payload: GenerateRequest) -> str:
         return payload.to_json()
@@ -56,10 +58,9 @@ class Generate:
 class Annotate:
     """A picture becomes a map, at the next step of whatever runs: somebody waits to see it."""
 
-    @property
-    def urgent(self) -> bool:
-        """Whether such a job goes between the steps of another."""
-        return True
+    urgent: ClassVar[bool] = True
+    lane: ClassVar[str] = DEVICE
+    shared: ClassVar[bool] = False
 
     def payload_text(self, payload: AnnotateRequest) -> str:
         return payload.to_json()
@@ -74,6 +75,27 @@ class Annotate:
         return Annotated.from_json(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Files come from the Hub, beside all that the device does, and once for all who want them."""
+
+    urgent: ClassVar[bool] = False
+    lane: ClassVar[str] = FETCH
+    shared: ClassVar[bool] = True
+
+    def payload_text(self, payload: FetchRequest) -> str:
+        return payload.to_json()
+
+    def payload(self, text: str) -> FetchRequest:
+        return FetchRequest.from_json(text)
+
+    def outcome_text(self, outcome: Fetched) -> str:
+        return outcome.to_json()
+
+    def outcome(self, text: str) -> Fetched:
+        return Fetched.from_json(text)
+
+
 def kinds(outputs: Path) -> Mapping[str, Kind]:
     """All kinds by name."""
-    return {"generate": Generate(outputs), "annotate": Annotate()}
+    return {"generate": Generate(outputs), "annotate": Annotate(), "fetch": Fetch()}

@@ -37,7 +37,7 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     if key.part != "annotator":
         return loading.load(store, key, dtype)
     annotator = annotators.find(key.name)
-    files = store.require_annotator(annotator.label, annotator.weights)
+    files = store.require_annotator(annotator.label, annotator.weights, annotator.name)
     with loading.refusing(key):
         network: nn.Module = annotator.load(files)
     return network

@@ -405,6 +405,8 @@ def test_without_a_model_the_buttons_say_so(empty: App) -> None:
         assert marks[f"{name}-generate"]["value"] == "Generate · model missing"
         assert marks[f"{name}-generate"]["interactive"] is False
         assert "hf download" in marks[f"{name}-missing"]
+        assert "(licence: CreativeML OpenRAIL-M)" in marks[f"{name}-missing"]
+        assert "gettable" in marks[f"{name}-missing"]
 
 
 # On a Space, and over a public link
@@ -413,6 +415,11 @@ def test_without_a_model_the_buttons_say_so(empty: App) -> None:
 def test_a_space_is_public_and_works(store: Store, picture: Path, tmp_path: Path) -> None:
     space = {"SPACE_ID": "someone/armature", "SYSTEM": "spaces"}
     with serving(tmp_path, store.weights, environment=space) as app:
+        front = Front(app.url)
+        assert "gettable" not in front.fire("load", model="sd15")["canny-missing"]
+        for button in ("canny-get-model", "canny-get-method", "weights-cancel"):
+            assert "(NOT_ALLOWED)" in front.fire("click", button, model="sd15")["weights-told"]
+        front.close()
         entries = schema(app, "/canny")
         assert entries["steps"]["maximum"] == 50
         assert entries["count"]["maximum"] == 2

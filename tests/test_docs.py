@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from annotators import ANNOTATORS
 from models.catalogue import FAMILIES
 from models.store import Store
 
@@ -74,11 +75,19 @@ def test_the_lines_that_fetch_models_are_those_of_the_store(tmp_path: Path) -> N
         assert [command for command in commands if command not in page.splitlines()] == []
 
 
-def test_the_readme_fetches_the_first_tab() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8").splitlines()
-    commands = [line for line in readme if line.startswith(".venv/bin/hf")]
-    assert len(commands) == 2
-    assert set(commands) <= set((ROOT / "weights" / "README.md").read_text("utf-8").splitlines())
+def test_the_lines_that_fetch_annotators_are_those_of_the_store(tmp_path: Path) -> None:
+    page = (ROOT / "weights" / "README.md").read_text("utf-8").splitlines()
+    store = Store(tmp_path / "weights")
+    for method in ANNOTATORS.values():
+        if method.weights:
+            command = store.how_to_get_annotator(method.weights).removeprefix("Run ")
+            assert command.removesuffix(" in the project's folder") in page
+
+
+def test_the_readme_fetches_the_first_tab(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (names,) = re.findall(r"^\.venv/bin/python cli\.py weights get (.+)$", readme, re.MULTILINE)
+    assert f"weights get {names} " in Store(tmp_path).how_to_get("sd15", "canny")
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

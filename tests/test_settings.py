@@ -67,6 +67,39 @@ def test_the_process_is_made_quiet_and_what_the_user_set_stays(
     assert environment["HF_HOME"] == "/mine"
 
 
+def test_the_hub_is_the_one_that_the_environment_names() -> None:
+    hub = settings.from_environment({}).hub
+    assert (hub.endpoint, hub.token, hub.offline) == ("https://huggingface.co", "", False)
+    named = {"HF_ENDPOINT": "https://mirror.example", "HF_TOKEN": "hf_secret"}
+    hub = settings.from_environment(named).hub
+    assert (hub.endpoint, hub.token, hub.offline) == ("https://mirror.example", "hf_secret", False)
+    assert "hf_secret" not in repr(settings.from_environment(named))
+
+
+@pytest.mark.parametrize(
+    ("environment", "offline"),
+    [
+        ({"HF_HUB_OFFLINE": "1"}, True),
+        ({"HF_HUB_OFFLINE": "yes"}, True),
+        ({"HF_HUB_OFFLINE": "0"}, False),
+        ({"HF_HUB_OFFLINE": ""}, False),
+        ({"TRANSFORMERS_OFFLINE": "true"}, True),
+    ],
+)
+def test_offline_is_what_the_user_set(environment: dict[str, str], offline: bool) -> None:
+    assert settings.from_environment(environment).hub.offline is offline
+
+
+def test_our_own_offline_for_the_libraries_is_not_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    chosen = settings.from_command_line([])
+    settings.prepare_process(tmp_path)
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    assert not chosen.hub.offline
+
+
 @pytest.mark.parametrize("name", ["GRADIO_VIBE_MODE", "GRADIO_ALLOWED_PATHS", "GRADIO_MCP_SERVER"])
 @pytest.mark.parametrize(
     "flags", [["--profile", "public"], ["--share"], ["--share-open", "--profile", "lan"]]

@@ -32,6 +32,14 @@ class ConditionTab:
     generate: gr.Button
     notes: gr.HTML
     missing: gr.HTML
+    lack: gr.HTML
+    get_method: gr.Button
+    get_model: gr.Button
+
+    @property
+    def marks(self) -> list[Component]:
+        """What says what the tab lacks, in the order of the studio's marks."""
+        return [self.generate, self.missing, self.lack]
 
     @property
     def settings(self) -> list[Component]:
@@ -91,12 +99,15 @@ def condition_tab(condition: Condition) -> ConditionTab:
                 elem_id=f"{name}-annotator",
             )
             annotate = gr.Button("Annotate", elem_id=f"{name}-annotate", scale=0, min_width=120)
+        lack = gr.HTML(elem_id=f"{name}-lack", elem_classes="told")
+        get_method = gr.Button("Get its files…", elem_id=f"{name}-get-method", elem_classes="get")
         values, groups = settings(condition.available_annotators, name, shown=condition.annotators[0])
         with gr.Accordion("Control", open=False):
             unit = {param.name: widget(param, elem_id=f"{name}-{param.name}") for param in UNIT_PARAMS}
     with gr.Column(elem_classes="go"):
         generate = gr.Button("Generate", variant="primary", size="lg", elem_id=f"{name}-generate")
         missing = gr.HTML(elem_id=f"{name}-missing", elem_classes="told")
+        get_model = gr.Button("Get the model…", elem_id=f"{name}-get-model", elem_classes="get")
     return ConditionTab(
         condition=condition,
         picture=picture,
@@ -110,6 +121,9 @@ def condition_tab(condition: Condition) -> ConditionTab:
         generate=generate,
         notes=notes,
         missing=missing,
+        lack=lack,
+        get_method=get_method,
+        get_model=get_model,
     )
 
 

@@ -34,3 +34,8 @@ def widget(param: Param, **options: Any) -> Component:
             return gr.Dropdown(**common | suggested | options)
         case "text":
             return gr.Textbox(**common | {"lines": param.lines, "max_length": param.length} | options)
+
+
+def showing(button: gr.Button, *, when: bool = True, **options: Any) -> Any:
+    """Show a button, or hide it. Gradio forgets what stands on one that was hidden from the start."""
+    return gr.update(value=button.value, visible=when, **options)

@@ -10,6 +10,7 @@ from PIL import Image
 from annotators.base import Pixels
 from pipelines.engine import EngineState, Job
 from pipelines.request import Saved
+from pipelines.request.fetching import Offer, in_words
 
 STAGES = {
     "loading": "Loading the model",
@@ -49,6 +50,29 @@ def progress(job: Job) -> str:
         words = f"{words}: step {job.step} of {job.total}"
     left = job.seconds_left
     return _bar(job, done, words, "" if left is None else _left(left))
+
+
+def offer(what: Offer) -> str:
+    """What a fetch would bring, from where, and under which licences."""
+    return notes([what.words], "note offer") if what.files else notes(["All of it is here."])
+
+
+def fetching(jobs: Iterable[Job]) -> str:
+    """A bar for each download: how much of it is here, how fast it comes, and how long it takes."""
+    return "".join(_download(job) for job in jobs)
+
+
+def _download(job: Job) -> str:
+    names = ", ".join(job.payload.names)
+    if job.state == "queued":
+        return _bar(job, 0.0, f"{names}: waits for the one before", "")
+    done = job.step / job.total if job.total else 0.0
+    if job.state != "fetching":
+        return _bar(job, done, f"{names}: looking at what is here", "")
+    words = f"{names}: {in_words(job.step)} of {in_words(job.total)}"
+    pace, left = job.pace, job.seconds_left
+    speed = "" if pace is None or left is None else f"{in_words(round(pace))}/s, {_left(left)}"
+    return _bar(job, done, words, speed)
 
 
 def _bar(job: Job, done: float, words: str, left: str) -> str:

@@ -10,6 +10,7 @@ from gradio.components import Component
 from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS
 from pipelines.request.intake import Desk
 from ui.controls import widget
+from ui.fetching import Box, box
 
 # A reload, or another visit, finds the job again: that of this tab, or the last one of this browser.
 REMEMBER = """
@@ -45,6 +46,7 @@ class Panel:
     info: gr.HTML
     remembered: gr.Textbox
     board: gr.State
+    weights: Box
 
     @property
     def inputs(self) -> set[Component]:
@@ -79,6 +81,7 @@ def panel(desk: Desk, family: str) -> Panel:
             ),
         }
     with gr.Column(elem_id="results"):
+        weights = box()
         with gr.Row():
             stop = gr.Button("Stop, keep what is finished", visible=False, elem_id="stop")
             cancel = gr.Button("Cancel", visible=False, elem_id="cancel")
@@ -116,4 +119,5 @@ def panel(desk: Desk, family: str) -> Panel:
         gallery=gallery,
         info=info,
         board=gr.State(Board()),
+        weights=weights,
     )

@@ -11,12 +11,15 @@ import annotators
 from conditions import CONDITIONS
 from errors import MODEL_MISSING
 from pipelines.engine import Engine, Job
+from pipelines.request.fetching import Shelf
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
 from ui.annotate_tab import AnnotateTab
 from ui.border import Page, answers, shows, streams
 from ui.condition_tab import ConditionTab, Raw, condition_tab
+from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
+from ui.fetching import Fetches
 from ui.panel import Board, Panel, panel
 from ui.uploads import served, uploaded
 from ui.visitors import visitor, wish
@@ -35,8 +38,9 @@ class Studio:
     `missing(family, condition)` says in words what a tab lacks and how to get it, or nothing.
     """
 
-    def __init__(self, engine: Engine, desk: Desk, missing: Missing, family: str) -> None:
+    def __init__(self, engine: Engine, desk: Desk, missing: Missing, family: str, shelf: Shelf) -> None:
         self._engine = engine
+        self._shelf = shelf
         self._desk = desk
         self._missing = missing
         self._family = family
@@ -73,7 +77,7 @@ class Studio:
         movable += [shared.model, shared.values["size"]]
         looks: dict[str, Any] = {
             "inputs": tab.inputs | shared.inputs,
-            "outputs": [tab.map, tab.notes, tab.typed, *tab.groups.values()],
+            "outputs": [tab.map, tab.notes, tab.typed, tab.lack, *tab.groups.values()],
             "preprocess": False,
             "queue": False,
             "api_visibility": "private",
@@ -116,17 +120,46 @@ class Studio:
             concurrency_limit=None,
             api_visibility="private",
         )
-        marks = [part for tab in tabs for part in (tab.generate, tab.missing)]
-        gr.on(
-            [page.load, shared.model.change],
-            answers(partial(self._marks, tabs)),
-            shared.model,
-            marks,
-            **quiet,
-        )
+        marks: dict[str, Any] = {
+            "fn": answers(partial(self._marks, tabs)),
+            "inputs": [shared.model, *(tab.annotator for tab in tabs)],
+            "outputs": [part for tab in tabs for part in tab.marks],
+        }
+        gr.on([page.load, shared.model.change], **marks, **quiet)
+        self._wire_weights(page, tabs, shared, marks | quiet)
         gr.on(
             [page.load, gr.Timer(1.0).tick], lambda: fragments.pill(self._engine.state), None, pill, **quiet
         )
+
+    def _wire_weights(
+        self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, marks: dict[str, Any]
+    ) -> None:
+        """The box that gets weights; whatever came of it, the tabs say anew what they lack."""
+        box = shared.weights
+        fetches = Fetches(self._engine, self._shelf, box)
+        plain: dict[str, Any] = {"outputs": box.outputs, "api_visibility": "private"}
+        quick = plain | {"queue": False, "preprocess": False}
+        for tab in tabs:
+            for button, names, asks in (
+                (tab.get_method, self._lacking_of_method, [tab.annotator]),
+                (tab.get_model, partial(self._lacking_of_model, tab), [shared.model]),
+            ):
+                offered = shows(lambda *raw, names=names: fetches.offered(names(*raw)), fetches.refused)
+                button.click(offered, asks, show_progress="minimal", **quick)
+        box.leave.click(answers(fetches.left), None, show_progress="hidden", **quick)
+        cancelled = shows(fetches.cancelled, fetches.refused)
+        box.cancel.click(cancelled, None, show_progress="hidden", **quick)
+        followed: dict[str, Any] = plain | {"show_progress": "hidden", "concurrency_limit": None}
+        # a second download is asked for while the first one is still followed
+        came = box.fetch.click(streams(fetches.fetched), [box.names], trigger_mode="multiple", **followed)
+        came.then(**marks)
+        page.load(streams(fetches.resumed), None, **followed).then(**marks)
+
+    def _lacking_of_method(self, annotator: Any) -> tuple[str, ...]:
+        return self._shelf.lacking_of_method(annotators.find(annotator).name)
+
+    def _lacking_of_model(self, tab: ConditionTab, family: Any) -> tuple[str, ...]:
+        return self._shelf.lacking_of_model(str(family), tab.condition.name)
 
     def _draft(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Draft:
         return self._desk.draft(
@@ -140,17 +173,17 @@ class Studio:
         )
 
     def _annotate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Updates:
-        return _mapped(tab, self._draft(tab, shared, raw)) | _chosen(tab, raw[tab.annotator])
+        return _mapped(tab, self._draft(tab, shared, raw)) | self._chosen(tab, raw[tab.annotator])
 
     def _look(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Updates:
         """As Annotate, on every move of a control, as far as it costs nothing; from nothing, no map."""
         method = annotators.find(raw[tab.annotator])
         given = raw[tab.picture] if method.source == "picture" else raw[tab.typed]
         if not given:
-            return {tab.map: None, tab.notes: ""} | _chosen(tab, method.name)
+            return {tab.map: None, tab.notes: ""} | self._chosen(tab, method.name)
         if method.weights:
             later = [f"{method.label} runs a network: press Annotate to see its map."]
-            return {tab.map: None, tab.notes: fragments.notes(later)} | _chosen(tab, method.name)
+            return {tab.map: None, tab.notes: fragments.notes(later)} | self._chosen(tab, method.name)
         return self._annotate(tab, shared, raw)
 
     async def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> AsyncIterator[Updates]:
@@ -177,8 +210,8 @@ class Studio:
         board.job = job_id
         job = self._engine.look(job_id)
         yield {
-            shared.cancel: gr.update(visible=True, interactive=True),
-            shared.stop: gr.update(visible=job.payload.count > 1, interactive=True),
+            shared.cancel: showing(shared.cancel, interactive=True),
+            shared.stop: showing(shared.stop, when=job.payload.count > 1, interactive=True),
         }
         async for job in watch(self._engine, job_id):
             if not job.over and board.job == job_id:
@@ -205,13 +238,27 @@ class Studio:
             self._engine.stop(board.job)
         return gr.update(interactive=False)
 
-    def _marks(self, tabs: list[ConditionTab], family: str) -> list[Any]:
-        """For each tab, its button and what it lacks in this family."""
-        marks = []
-        for tab in tabs:
-            lack = self._missing(family, tab.condition.name)
-            label = "Generate · model missing" if lack else "Generate"
-            marks += [gr.update(value=label, interactive=not lack), fragments.notes([lack] if lack else [])]
+    def _chosen(self, tab: ConditionTab, annotator: str) -> Updates:
+        """The settings of the chosen annotator, and what it lacks."""
+        shown: Updates = {group: gr.update(visible=name == annotator) for name, group in tab.groups.items()}
+        typed = gr.update(visible=annotators.find(annotator).source in TYPED)
+        return shown | {tab.typed: typed, tab.lack: self._lack(self._lacking_of_method(annotator))}
+
+    def _lack(self, names: tuple[str, ...], *by_hand: str) -> str:
+        """What is lacking of some bundles; the style shows a button below it where visitors may fetch."""
+        words = self._shelf.lack(names)
+        kind = "note gettable" if words and self._shelf.open else "note"
+        return fragments.notes(filter(None, (words, *by_hand)), kind)
+
+    def _marks(self, tabs: list[ConditionTab], family: str, *methods: str) -> list[Any]:
+        """For each tab, its button, what it lacks in this family, and what its annotator lacks."""
+        marks: list[Any] = []
+        for tab, method in zip(tabs, methods, strict=True):
+            by_hand = self._missing(family, tab.condition.name)
+            label = "Generate · model missing" if by_hand else "Generate"
+            marks.append(gr.update(value=label, interactive=not by_hand))
+            marks.append(self._lack(self._lacking_of_model(tab, family), by_hand))
+            marks.append(self._lack(self._lacking_of_method(method)))
         return marks
 
 
@@ -221,11 +268,6 @@ def _mapped(tab: ConditionTab, draft: Draft) -> Updates:
 
 def _refused(tab: ConditionTab, words: str) -> Updates:
     return {tab.map: None, tab.notes: fragments.notes([words], "refusal")}
-
-
-def _chosen(tab: ConditionTab, annotator: str) -> Updates:
-    shown: Updates = {group: gr.update(visible=name == annotator) for name, group in tab.groups.items()}
-    return shown | {tab.typed: gr.update(visible=annotators.find(annotator).source in TYPED)}
 
 
 def _finished(shared: Panel, job: Job, board: Board) -> Updates:

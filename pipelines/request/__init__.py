@@ -14,7 +14,9 @@ from annotators.base import Pixels
 from params import Value
 from pipelines.request.controls import LARGEST_SEED
 
-Stage: TypeAlias = Literal["loading", "annotating", "denoising", "decoding", "saving"]
+Stage: TypeAlias = Literal[
+    "loading", "annotating", "denoising", "decoding", "saving", "checking", "fetching"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,8 @@ class Made:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Where a run stands; in the stage "denoising" one comes after each of the `total` steps.
+
+    Of a fetch, the steps are bytes: those that are here, in "checking" counted again, in "fetching" new ones.
 
     `preview` is RGB uint8 (h, w, 3) of at most 256 pixels a side, or None. `made` is a picture just finished.
     """

@@ -72,7 +72,7 @@ def run(folder: Path, times: float) -> Figures:
 
 def pid_of(engine: Engine) -> int:
     """The process of its worker."""
-    home = engine._home
+    home = engine._device.home
     assert isinstance(home, ProcessHome)
     pid: int = wait_for(lambda: home.pid)
     return pid

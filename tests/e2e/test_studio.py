@@ -88,6 +88,7 @@ def test_a_cancelled_run_changes_nothing(studio: Studio, scene: Path) -> None:
     studio.set_number("steps", LONG)
     studio.generate()
     studio.wait_for_step()
+    assert studio.text("#cancel") == "Cancel"
     studio.page.click("#cancel")
     studio.wait_for_text("#info", "cancelled")
     assert studio.gallery() == [first]

@@ -47,8 +47,9 @@ def test_the_commands_of_the_hub_are_named(tmp_path: Path) -> None:
     assert "--local-dir weights/sd15/base && " in message
     assert (
         ".venv/bin/hf download lllyasviel/control_v11p_sd15_canny config.json "
-        "diffusion_pytorch_model.safetensors --local-dir weights/sd15/controls/canny in the" in message
+        "diffusion_pytorch_model.safetensors --local-dir weights/sd15/controls/canny." in message
     )
+    assert "Run .venv/bin/python cli.py weights get sd15 sd15/canny in the project's folder, or" in message
     assert str(tmp_path) not in message
 
 
@@ -143,6 +144,9 @@ def test_the_files_of_an_annotator_lie_under_the_name_of_their_repository(tmp_pa
     assert refusal.value.message == (
         "Pose has not all of its weights here (found: no weights/annotators/a--b/hand.pth). "
         "Run .venv/bin/hf download a/b hand.pth --local-dir weights/annotators/a--b in the project's folder."
+    )
+    assert store.how_to_get_annotator(POSE, "pose").startswith(
+        "Run .venv/bin/python cli.py weights get pose in the project's folder, or there .venv/bin/hf download"
     )
     fill(hand.parent, (("hand.pth",),))
     assert store.require_annotator("Pose", POSE) == (body, hand)

@@ -10,6 +10,7 @@ from typing import Any
 
 from errors import MODEL_MISSING
 from pipelines import homes
+from pipelines.jobs import DEVICE
 from pipelines.messages import EngineState
 from pipelines.request import Progress
 from pipelines.runner import Handler, KeepFinished
@@ -32,6 +33,8 @@ class Plain:
     """Payloads and outcomes that are JSON already."""
 
     urgent: bool = False
+    lane: str = DEVICE
+    shared: bool = False
 
     def payload_text(self, payload: Any) -> str:
         return json.dumps(payload)
@@ -46,10 +49,10 @@ class Plain:
         return json.loads(text)
 
 
-NORMAL, URGENT = Plain(), Plain(urgent=True)
+NORMAL, URGENT, BESIDE = Plain(), Plain(urgent=True), Plain(lane="beside", shared=True)
 KINDS = {
     "echo": NORMAL, "gated": NORMAL, "batch": NORMAL, "broken": NORMAL, "refused": NORMAL, "die": NORMAL,
-    "hang": NORMAL, "quick": URGENT,
+    "hang": NORMAL, "quick": URGENT, "beside": BESIDE,
 }  # fmt: skip
 
 
@@ -110,7 +113,7 @@ def hang(job_id: str, payload: Any) -> Iterator[Any]:
 
 HANDLERS: dict[str, Handler] = {
     "echo": echo, "gated": gated, "batch": batch, "broken": broken, "refused": refused, "die": die,
-    "hang": hang, "quick": echo,
+    "hang": hang, "quick": echo, "beside": gated,
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from errors import DIR_READONLY, DISK_FAILED, DISK_FULL, ArmatureError, Code, ou
 from pipelines import durable, results
 from pipelines.engine import Engine
 from pipelines.homes import ThreadHome
-from pipelines.jobs import Job, JobBook
+from pipelines.jobs import DEVICE, Job, JobBook
 from pipelines.messages import EngineState
 from pipelines.pictures import PictureStore
 from pipelines.request import GenerateRequest, Progress, Result, Saved
@@ -308,7 +308,7 @@ class FailingConnection:
 class Pictures:
     """A kind of job whose outcome is what was saved."""
 
-    urgent = False
+    urgent, lane, shared = False, DEVICE, False
 
     def payload_text(self, payload: int) -> str:
         return str(payload)

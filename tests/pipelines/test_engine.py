@@ -27,7 +27,8 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
 
     def open_engine(recipe: Any = recipes.ready, **options: Any) -> Engine:
         home: Home = ThreadHome(recipe) if request.param == "thread" else ProcessHome(recipe)
-        engines.append(Engine(home, JobBook(KINDS), **options))
+        beside = {"beside": ThreadHome(recipes.ready)}
+        engines.append(Engine(home, JobBook(KINDS), beside=beside, **options))
         engines[-1].start()
         return engines[-1]
 
@@ -51,7 +52,7 @@ def last(engine: Engine, job_id: str) -> Job:
 
 
 def gate(folder: Path, *steps: int) -> dict[str, Any]:
-    """A payload for `gated` or `batch`, with some steps let already."""
+    """A payload for `gated`, `beside` or `batch`, with some steps let already."""
     folder.mkdir(exist_ok=True)
     for step in steps:
         (folder / str(step)).touch()
@@ -264,6 +265,68 @@ def test_dropped_jobs_are_named(tmp_path: Path) -> None:
     wait_for(lambda: len(dropped) == 2)
     assert dropped == [failed, cancelled]
     engine.close(patience=0)
+
+
+def test_a_job_beside_the_device_waits_for_nobody_there(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    running = engine.submit("gated", gate(tmp_path / "running", 1))
+    waiting = engine.submit("echo", 1)
+    wait_for(lambda: engine.look(running).step == 1)
+    beside = engine.submit("beside", gate(tmp_path / "beside", 1) | {"steps": 2})
+    behind = engine.submit("beside", gate(tmp_path / "behind", 1) | {"steps": 1})
+    wait_for(lambda: engine.look(beside).step == 1)
+    assert (engine.look(waiting).place, engine.look(behind).place) == (1, 1)
+    (tmp_path / "beside" / "2").touch()
+    assert last(engine, beside).outcome == {"taken": 2}
+    assert last(engine, behind).outcome == {"taken": 1}
+    assert engine.look(running).step == 1
+    assert engine.look(waiting).state == "queued"
+    engine.cancel(running)
+    (tmp_path / "running" / "2").touch()
+    assert last(engine, waiting).outcome == 1
+
+
+def test_whoever_wants_the_same_beside_the_device_gets_the_same_job(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    wanted = gate(tmp_path / "a") | {"steps": 1}
+    ids = {engine.submit("beside", wanted, owner=str(number)) for number in range(10)}
+    other = engine.submit("beside", gate(tmp_path / "b", 1) | {"steps": 1})
+    assert len(ids) == 1
+    assert {job.id for job in engine.known("beside")} == ids | {other}
+    (tmp_path / "a" / "1").touch()
+    assert last(engine, *ids).state == "done"
+    assert last(engine, other).state == "done"
+    assert engine.submit("beside", wanted) not in ids, "what is over is begun anew"
+
+
+def test_a_cancelled_job_beside_the_device_is_left_at_its_next_step(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    job_id = engine.submit("beside", gate(tmp_path, 1))
+    wait_for(lambda: engine.look(job_id).step == 1)
+    engine.cancel(job_id)
+    assert last(engine, job_id).state == "cancelled"
+    (tmp_path / "2").touch()
+    wait_for((tmp_path / "closed").exists)
+
+
+def test_the_end_does_not_wait_for_what_runs_beside_the_device(opened: Open, tmp_path: Path) -> None:
+    engine = opened()
+    job_id = engine.submit("beside", gate(tmp_path, 1))
+    wait_for(lambda: engine.look(job_id).step == 1)
+    closing = threading.Thread(target=engine.close, args=(60.0,))
+    closing.start()
+    wait_for(lambda: engine.look(job_id).state == "interrupted")
+    (tmp_path / "2").touch()
+    closing.join(recipes.LIMIT)
+    assert not closing.is_alive()
+
+
+def test_a_device_that_can_not_be_had_stops_nothing_beside_it(opened: Open, tmp_path: Path) -> None:
+    engine = opened(recipes.unable)
+    wait_for(lambda: engine.state.phase == "failed")
+    beside = engine.submit("beside", gate(tmp_path, 1) | {"steps": 1})
+    assert last(engine, beside).state == "done"
+    assert last(engine, engine.submit("echo", 1)).state == "failed"
 
 
 def test_a_unknown_job_is_refused(opened: Open) -> None:

@@ -80,7 +80,7 @@ def test_a_stop_that_comes_too_late_does_not_cost_the_worker_its_life() -> None:
     pid = home.pid
     engine._signals.put(Stop(job.id))
     *_, job = engine.follow(engine.submit("echo", 2))
-    assert (job.state, home.pid, engine._late) == ("done", pid, {})
+    assert (job.state, home.pid, engine._device.late) == ("done", pid, {})
     engine.close(patience=5)
 
 

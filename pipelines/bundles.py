@@ -1,0 +1,65 @@
+"""What can be fetched: the base of a family, each of its controls, the files of each annotator; by name."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+from annotators import ANNOTATORS
+from errors import PARAM_CHOICE
+from models.catalogue import FAMILIES
+from models.store import Store, Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """Files that are of use only together."""
+
+    name: str
+    title: str
+    files: tuple[Wanted, ...]
+
+    @property
+    def missing(self) -> tuple[Wanted, ...]:
+        """The files that are not here."""
+        return tuple(file for file in self.files if not file.is_here)
+
+    @property
+    def bytes_here(self) -> int:
+        """The bytes of the files that are here."""
+        places = (place for file in self.files for place in (file.place, *file.others))
+        return sum(place.stat().st_size for place in places if place.is_file())
+
+
+@lru_cache(maxsize=8)
+def all_bundles(store: Store) -> Mapping[str, Bundle]:
+    """Every bundle that the Hub has, by name: `sd15`, `sd15/canny`, `softedge_hed`."""
+    found: list[Bundle] = []
+    for family in FAMILIES.values():
+        found.append(Bundle(name=family.name, title=family.title, files=store.wanted(family.name)))
+        for control in family.controls:
+            found.append(
+                Bundle(
+                    name=f"{family.name}/{control.name}",
+                    title=f"{family.title}: control {control.name}",
+                    files=store.wanted(family.name, control.name),
+                )
+            )
+    for method in ANNOTATORS.values():
+        files = store.annotator_wanted(method.weights)
+        found.append(Bundle(name=method.name, title=method.label, files=files))
+    return MappingProxyType({bundle.name: bundle for bundle in found if bundle.files})
+
+
+def named(store: Store, names: Iterable[str]) -> tuple[Bundle, ...]:
+    """The bundles of some names, or a refusal that lists the names."""
+    known = all_bundles(store)
+    for name in names:
+        if name not in known:
+            raise PARAM_CHOICE(
+                "There is nothing of that name to fetch",
+                found=repr(name),
+                allowed="one of " + ", ".join(known),
+                todo="Change the name",
+            )
+    return tuple(known[name] for name in names)

@@ -1,0 +1,48 @@
+"""What the page may know of weights: what a tab lacks, where that is, and what it would cost to fetch."""
+
+from dataclasses import dataclass
+
+import conditions
+from models.store import Store
+from pipelines import bundles
+from pipelines.fetching import Fetching
+from pipelines.request.fetching import FetchRequest, Offer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsShelf:
+    """The shelf of one folder of weights; `open` where visitors of the profile may fetch."""
+
+    fetching: Fetching
+    open: bool
+
+    def lacking_of_method(self, annotator: str) -> tuple[str, ...]:
+        """The name of the annotator's bundle, where files of it are not here."""
+        return self._lacking((annotator,))
+
+    def lacking_of_model(self, family: str, condition: str) -> tuple[str, ...]:
+        """The base, the control, or both, as far as the Hub has them and they are not here."""
+        control = conditions.find(condition).controls.get(family)
+        return self._lacking((family, f"{family}/{control}")) if control else ()
+
+    def lack(self, names: tuple[str, ...]) -> str:
+        """In words, what is lacking of some bundles, where it is, and under which licence."""
+        files = [file for bundle in bundles.named(self._store, names) for file in bundle.missing]
+        if not files:
+            return ""
+        from_where = dict.fromkeys((file.repo, file.licence) for file in files)
+        sources = " and ".join(f"{repo} (licence: {licence})" for repo, licence in from_where)
+        some = files[0].path if len(files) == 1 else f"{len(files)} files, such as {files[-1].path},"
+        return f"Not here yet: {some} from {sources}."
+
+    def offer(self, names: tuple[str, ...]) -> Offer:
+        """What fetching them would bring: this asks the Hub."""
+        return self.fetching.offer(FetchRequest(names=names))
+
+    @property
+    def _store(self) -> Store:
+        return Store(self.fetching.weights)
+
+    def _lacking(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = bundles.all_bundles(self._store)
+        return tuple(name for name in names if name in known and known[name].missing)
