@@ -14,7 +14,10 @@ HEAD = ("what", "ours", "other", "the other is", "bound", "median of")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A series of ours beside another, run by run; `bound` is what was promised of ours."""
+    """A series of ours beside another, run by run.
+
+    What was promised of ours is a `bound` by itself, or so many `times` the other, or so much `added` to it.
+    """
 
     what: str
     unit: str
@@ -22,13 +25,23 @@ class Row:
     other: Sequence[float]
     beside: str
     bound: float | None = None
+    times: float | None = None
+    added: float | None = None
 
     @property
     def cells(self) -> tuple[str, ...]:
         """The row in words."""
         ours, other = (f"{median(series):.3g} {self.unit}" for series in (self.ours, self.other))
-        bound = "" if self.bound is None else f"{self.bound:g} {self.unit}"
-        return (self.what, ours, other, self.beside, bound, str(len(self.ours)))
+        return (self.what, ours, other, self.beside, self._promise, str(len(self.ours)))
+
+    @property
+    def _promise(self) -> str:
+        if self.times is not None:
+            return f"{self.times:g} x; is {median(self.ours) / median(self.other):.2f} x"
+        if self.added is not None:
+            more = median(self.ours) - median(self.other)
+            return f"+ {self.added:g} {self.unit}; is + {max(more, 0):.1f}"
+        return "" if self.bound is None else f"{self.bound:g} {self.unit}"
 
 
 def aligned(rows: Sequence[Row]) -> str:
