@@ -167,7 +167,7 @@ def generate(given: argparse.Namespace) -> None:
         engine.start()
         saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
     if given.json:
-        _print_json(_saved_entry(saved))
+        _print_json(_saved_entry(saved, draft.notices))
         return
     _tell([*draft.notices, *saved.notices])
     for image in saved.images:
@@ -462,14 +462,14 @@ def _bundle_entry(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _saved_entry(saved: Saved) -> dict[str, Any]:
+def _saved_entry(saved: Saved, notices: Sequence[str]) -> dict[str, Any]:
     return {
         "images": [
             {"path": str(image.path), "seed": image.seed, "agreement": None} for image in saved.images
         ],
         "maps": [{"condition": condition, "path": str(path)} for condition, path in saved.maps],
         "seconds": round(saved.seconds, 3),
-        "notices": list(saved.notices),
+        "notices": [*notices, *saved.notices],
     }
 
 

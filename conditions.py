@@ -9,7 +9,19 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from annotators import ANNOTATORS
-from annotators.base import Annotator
+from annotators.base import Annotator, Takes
+from annotators.map_kinds import (
+    CLASSES,
+    CODES,
+    DEPTH,
+    LINES,
+    NORMALS,
+    PICTURES,
+    PLAIN,
+    POSES,
+    STIRRED,
+    MapKind,
+)
 from errors import MODEL_MISSING, PARAM_CHOICE
 from models.catalogue import FAMILIES, Control
 from params import Value
@@ -27,6 +39,7 @@ class Condition:
     """One kind of structure that a picture can be made to keep.
 
     `annotators` are names, the default first. `controls` names the control for each family that has one.
+    `kind` is what its maps are.
     `resize` is the rule for a map that the user brings, `polarity` what its values mean, `needs` the tool
     that its tab carries beside the upload, `agreement` how well a result kept the structure is measured;
     `judge_values` are the settings with which its annotator then looks at the result.
@@ -37,6 +50,7 @@ class Condition:
     help: str
     annotators: tuple[str, ...]
     controls: Mapping[str, str]
+    kind: MapKind
     polarity: Polarity
     agreement: Agreement
     resize: MapResize = "area"
@@ -47,6 +61,15 @@ class Condition:
     def available_annotators(self) -> tuple[Annotator, ...]:
         """The annotators to choose from, the default first."""
         return tuple(ANNOTATORS[name] for name in self.annotators)
+
+    def taking(self, takes: Takes) -> tuple[Annotator, ...]:
+        """Those of its annotators that take a picture for this."""
+        return tuple(method for method in self.available_annotators if method.takes == takes)
+
+    @property
+    def making(self) -> tuple[Annotator, ...]:
+        """Those of its annotators that make the map, and don't keep a picture that is one."""
+        return tuple(method for method in self.available_annotators if not method.keeps)
 
     @property
     def finder(self) -> Annotator | None:
@@ -82,7 +105,8 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("canny", pocket="lines"),
             title="Canny",
             help="Keeps every crisp edge: the most faithful to outlines and small details.",
-            annotators=("canny", "none"),
+            annotators=("canny", "none", "invert"),
+            kind=LINES,
             polarity="white_on_black",
             agreement="edge_f1",
         ),
@@ -91,7 +115,8 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("softedge", pocket="lines"),
             title="Soft edges",
             help="Keeps soft outlines and shading edges, and leaves the fine texture free.",
-            annotators=("softedge_gradient", "none", "softedge_pidi", "softedge_hed"),
+            annotators=("softedge_gradient", "none", "invert", "softedge_pidi", "softedge_hed"),
+            kind=LINES,
             polarity="white_on_black",
             agreement="edge_f1",
         ),
@@ -100,7 +125,8 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("mlsd", pocket="lines"),
             title="Straight lines",
             help="Keeps only straight lines: rooms, buildings, furniture.",
-            annotators=("hough", "none", "mlsd"),
+            annotators=("hough", "none", "invert", "mlsd"),
+            kind=LINES,
             polarity="white_on_black",
             agreement="edge_f1",
         ),
@@ -117,6 +143,7 @@ CONDITIONS: dict[str, Condition] = {
                 "scribble_hed",
                 "scribble_pidi",
             ),
+            kind=LINES,
             polarity="white_on_black",
             agreement="edge_f1",
             needs="canvas",
@@ -128,6 +155,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Line art",
             help="Keeps clean drawn lines, as a draughtsman would ink them.",
             annotators=("lineart_standard", "invert", "none", "lineart"),
+            kind=LINES,
             polarity="white_on_black",
             agreement="edge_f1",
         ),
@@ -137,6 +165,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Anime line art",
             help="Keeps the lines of anime drawings; best with an anime base.",
             annotators=("lineart_standard", "invert", "none", "lineart_anime"),
+            kind=LINES,
             polarity="white_on_black",
             agreement="edge_f1",
         ),
@@ -146,6 +175,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Pose",
             help="Keeps how people stand and move, and leaves everything else free.",
             annotators=("none", "pose_json", "openpose"),
+            kind=POSES,
             polarity="colour",
             agreement="pck",
             resize="nearest",
@@ -157,6 +187,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Depth",
             help="Keeps what is near and what is far: near is white, far is black.",
             annotators=("none", "invert", "depth_anything", "depth_midas", "depth_zoe"),
+            kind=DEPTH,
             polarity="near_is_white",
             agreement="depth_correlation",
         ),
@@ -166,6 +197,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Normals",
             help="Keeps how surfaces face: relief and lighting follow the original.",
             annotators=("normal_from_depth", "none", "normal_bae", "normal_midas"),
+            kind=NORMALS,
             polarity="colour",
             agreement="normal_angle",
         ),
@@ -175,6 +207,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Segmentation",
             help="Keeps which thing is where: each colour of the map is a kind of thing.",
             annotators=("none", "seg_upernet", "seg_oneformer"),
+            kind=CLASSES,
             polarity="colour",
             agreement="miou",
             resize="nearest",
@@ -185,6 +218,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Shuffle",
             help="Keeps the colours and the mood of a picture, not its composition.",
             annotators=("shuffle", "none"),
+            kind=STIRRED,
             polarity="colour",
             agreement="none",
         ),
@@ -194,6 +228,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Instruct",
             help="Changes a picture by an instruction, such as “make it snow”.",
             annotators=("none",),
+            kind=PICTURES,
             polarity="colour",
             agreement="none",
         ),
@@ -203,6 +238,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Inpaint",
             help="Repaints the part that you mask, and keeps the rest.",
             annotators=("none",),
+            kind=PICTURES,
             polarity="colour",
             agreement="colour",
             needs="mask",
@@ -213,6 +249,7 @@ CONDITIONS: dict[str, Condition] = {
             title="Tile",
             help="Keeps the whole picture and paints new detail into it.",
             annotators=("tile", "none"),
+            kind=PLAIN,
             polarity="colour",
             agreement="colour",
         ),
@@ -221,7 +258,8 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("qr"),
             title="QR code",
             help="Hides a code that phones can read in a picture.",
-            annotators=("qr", "none"),
+            annotators=("qr", "none", "invert"),
+            kind=CODES,
             polarity="black_on_white",
             agreement="qr_decodes",
             resize="nearest",

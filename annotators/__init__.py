@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from annotators.base import Annotation, Annotator, Network, Pixels, Source
+from annotators.base import BLACK, Annotation, Annotator, Network, Pixels, Source
 from annotators.canny import CANNY
 from annotators.depth_anything import DEPTH_ANYTHING
 from annotators.depth_midas import DEPTH_MIDAS
@@ -145,10 +145,17 @@ def annotate(
             raise MODEL_MISSING(f"{annotator.label} needs its weights", todo="Run it through the engine")
         network = networks(annotator)
     if annotator.source != "picture":
-        return annotator.run(source, network, **checked)
+        return _noticed(annotator.run(source, network, **checked))
     height, width = source.shape[:2]
     annotation = annotator.run(_working_picture(annotator, source, resolution), network, **checked)
-    return replace(annotation, map=_resized(annotation.map, width, height, annotator.resample))
+    return _noticed(replace(annotation, map=_resized(annotation.map, width, height, annotator.resample)))
+
+
+def _noticed(annotation: Annotation) -> Annotation:
+    """The annotation, which says so when there is nothing in it."""
+    if annotation.notices or annotation.map.max(initial=0) >= BLACK:
+        return annotation
+    return replace(annotation, notices=("The map is all black: there is nothing to follow.",))
 
 
 def _working_picture(annotator: Annotator, picture: Pixels, resolution: int) -> Pixels:

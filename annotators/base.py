@@ -13,7 +13,10 @@ from params import Param
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = Literal["picture", "pose", "text"]
+Takes: TypeAlias = Literal["scene", "map", "negative", "depth"]
 Network: TypeAlias = Any  # a module of torch, a pipeline of transformers: known to its own annotator only
+
+BLACK = 8  # a map that is nowhere brighter is all black, with JPEG's noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,10 @@ class Annotator:
     uint8 (H, W, 3), a text as str, a pose as the plain data of OpenPose's JSON (dicts, lists, numbers), which
     the caller has parsed with `gate.parse_pose`: whatever it is, `run` refuses what is no pose. Its keyword
     arguments are the names of `params`.
+    `takes` says what a picture is to it: a scene to take the structure out of, the map itself, the negative
+    of one, or a map of depth that another map is made from.
     `resample` says how a map is brought from the working size to the picture's; an annotator that `rescales`
-    nothing gets the picture as it came. One that is `of_maps` starts from a picture that is a map already.
+    nothing gets the picture as it came.
     `mended` says what the original does wrong and this one does not.
     """
 
@@ -52,10 +57,20 @@ class Annotator:
     help: str
     run: Callable[..., Annotation]
     source: Source = "picture"
+    takes: Takes = "scene"
     params: tuple[Param, ...] = ()
     weights: tuple[Weight, ...] = ()
     load: Callable[[tuple[Path, ...]], Network] = no_network
     resample: Literal["nearest", "smooth"] = "smooth"
     rescales: bool = True
-    of_maps: bool = False
     mended: str = ""
+
+    @property
+    def of_maps(self) -> bool:
+        """Whether it starts from a picture that is a map already."""
+        return self.takes != "scene"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the picture stays what it is, but for black and white."""
+        return self.takes in ("map", "negative")

@@ -14,7 +14,7 @@ INVERT = Annotator(
     name="invert",
     label="Inverted",
     help="The negative of the picture: for black lines on white paper, or depth in which far is white.",
+    takes="negative",
     run=run,
     rescales=False,
-    of_maps=True,
 )

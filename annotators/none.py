@@ -12,7 +12,7 @@ NONE = Annotator(
     name="none",
     label="My picture is already a map",
     help="The picture is used as it is: for maps drawn by hand or made elsewhere.",
+    takes="map",
     run=run,
     rescales=False,
-    of_maps=True,
 )

@@ -86,6 +86,6 @@ NORMAL_FROM_DEPTH = Annotator(
             help="What is darker than this share of white faces the viewer, as a flat background.",
         ),
     ),
+    takes="depth",
     run=run,
-    of_maps=True,
 )

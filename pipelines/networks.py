@@ -13,6 +13,7 @@ from errors import PARAM_CHOICE
 from models import loading
 from models.loading import ModelKey
 from models.store import Store
+from pipelines.lately import Lately
 from pipelines.request import Progress
 from pipelines.request.annotating import Annotated, AnnotateRequest
 
@@ -58,18 +59,15 @@ class AnnotateJobs:
     """The handler of annotate jobs; what was answered lately is not computed again."""
 
     cache: "ModelCache"
-    answers: dict[str, Annotated] = field(default_factory=dict)
+    answers: Lately[Annotated] = field(default_factory=lambda: Lately(KEPT_ANSWERS))
 
     def __call__(self, job_id: str, request: AnnotateRequest) -> Iterator[Progress | Annotated]:
         yield Progress(stage="annotating", step=0, total=1)
-        wish = request.to_json()
-        known = self.answers.pop(wish, None)
-        if known is None or not self.cache.pictures.path(known.map).is_file():
-            known = self._annotated(request)
-        self.answers[wish] = known  # the newest last
-        if len(self.answers) > KEPT_ANSWERS:
-            del self.answers[next(iter(self.answers))]
-        yield known
+        yield self.answers.get(
+            request.to_json(),
+            lambda: self._annotated(request),
+            holds=lambda known: self.cache.pictures.path(known.map).is_file(),
+        )
 
     def _annotated(self, request: AnnotateRequest) -> Annotated:
         annotator = annotators.find(request.annotator)

@@ -86,6 +86,11 @@ HEAD = """\
 A condition is one kind of structure that a picture can be made to keep. Each has its own tab, its own
 endpoint in the API (`/canny`, `/depth`, and so on), and the same name on the command line. Each also says how
 its agreement is to be measured: how well a result kept the structure.
+
+On the page, the switch **My picture is already a map** is set when a picture comes that looks like one of the
+tab's maps; it says why, and stays as you move it until another picture comes. Dark lines on a light ground
+are shown inverted. The API and the command line guess nothing: there you choose the annotator `none` or
+`invert`, and are told when the picture looks like something else.
 """
 
 
@@ -178,6 +183,7 @@ def _section(condition: Condition) -> str:
 def _facts(condition: Condition) -> Iterator[tuple[str, str]]:
     """What a reader wants to know about a condition, the label first; empty where there is nothing to say."""
     yield "The map is", POLARITIES[condition.polarity]
+    yield "The page tells a map of your own by", condition.kind.signs
     yield "A map of your own is resized", RESIZES[condition.resize]
     yield "The tab carries", NEEDS[condition.needs]
     yield "Agreement measures", AGREEMENTS[condition.agreement]

@@ -30,6 +30,7 @@ from pipelines.jobs import JobBook
 from pipelines.kinds import kinds
 from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import fit
+from tests.conftest import drawn_map
 from tests.serving import ROOT, START_SECONDS, App, Front, free_port, log_of, serving, start, until
 
 FAST = {"prompt": "a red house", "steps": 2, "size": "128x128"}
@@ -256,6 +257,19 @@ def test_a_picture_comes_back_with_its_map_and_its_seed(ask: Callable[..., Any])
     assert info["notices"] == []
     assert info["request"]["steps"] == 2
     assert info["request"]["controls"][0]["annotator"] == "canny"
+
+
+def test_what_is_said_about_the_map_comes_with_the_pictures(ask: Callable[..., Any], tmp_path: Path) -> None:
+    drawing = tmp_path / "drawing.png"
+    Image.fromarray(255 - drawn_map(128, 128)).save(drawing)
+    images, map, info = ask("/canny", image=handle_file(drawing), annotator="none", **FAST)
+    assert len(images) == 1
+    assert np.array_equal(pixels(map), 255 - drawn_map(128, 128)), "taken as it is"
+    (notice,) = info["notices"]
+    assert "dark lines on a light ground" in notice
+    assert "annotator invert" in notice
+    _, told = ask("/annotate", image=handle_file(drawing), annotator="scribble_synthetic", resolution=64)
+    assert isinstance(told["notices"], list)
 
 
 def test_a_seed_makes_the_same_picture_again(ask: Callable[..., Any]) -> None:

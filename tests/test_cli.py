@@ -19,6 +19,7 @@ from models.store import Store
 from pipelines.pictures import PictureStore
 from pipelines.request import GenerateRequest
 from tests.annotators import random_weights
+from tests.conftest import drawn_map
 
 
 @pytest.fixture
@@ -85,6 +86,22 @@ def test_generate_makes_pictures_that_name_their_seeds(
         Image.open(again["images"][1]["path"]) as second,
     ):
         assert np.array_equal(np.asarray(first), np.asarray(second))
+
+
+def test_what_is_said_about_the_map_comes_with_the_answer(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, store: Store
+) -> None:
+    drawing = tmp_path / "drawing.png"
+    Image.fromarray(drawn_map(128, 128)).save(drawing)
+    code, answer = run(
+        capsys, "generate", "--condition", "canny", "--image", drawing, "--prompt", "a house",
+        "--out", tmp_path / "out", "--steps", 1, "--size", "128x128", "--annotator", "canny",
+        "--weights", store.weights, "--device", "cpu", "--json",
+    )  # fmt: skip
+    assert code == 0
+    (notice,) = answer["notices"]
+    assert "looks like a line map already" in notice
+    assert "annotator none" in notice
 
 
 def test_without_a_model_it_says_what_is_missing(

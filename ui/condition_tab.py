@@ -7,11 +7,13 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from annotators import Annotator
 from conditions import Condition
 from pipelines.request.controls import UNIT_PARAMS
 from pipelines.request.intake import TYPED
 from ui.controls import widget
 from ui.methods import named, settings
+from ui.own_map import OwnMap, own_map
 
 Raw = Mapping[Component, Any]
 
@@ -24,6 +26,8 @@ class ConditionTab:
     picture: gr.Image
     typed: gr.Textbox
     map: gr.Image
+    own: OwnMap
+    row: gr.Row
     annotator: gr.Dropdown
     values: Mapping[str, Mapping[str, Component]]
     groups: Mapping[str, gr.Group]
@@ -54,11 +58,18 @@ class ConditionTab:
     @property
     def ordered(self) -> list[Component]:
         """The same, always in one order."""
-        return [self.picture, self.typed, self.annotator, *self.settings, *self.unit.values()]
+        return [
+            *(self.picture, self.typed, *self.own.parts, self.annotator),
+            *(*self.settings, *self.unit.values()),
+        ]
+
+    def method(self, raw: Raw) -> str:
+        """The annotator that makes the map: one for ready maps, or the one that was chosen."""
+        return self.own.method(raw) or raw[self.annotator]
 
     def annotator_values(self, raw: Raw) -> dict[str, Any]:
-        """The settings of the chosen annotator."""
-        return {name: raw[part] for name, part in self.values.get(raw[self.annotator], {}).items()}
+        """The settings of the annotator that makes the map."""
+        return {name: raw[part] for name, part in self.values.get(self.method(raw), {}).items()}
 
     def unit_values(self, raw: Raw) -> dict[str, Any]:
         """Strength and window of the control."""
@@ -68,6 +79,7 @@ class ConditionTab:
 def condition_tab(condition: Condition) -> ConditionTab:
     """Lay out the tab of a condition; wiring is the studio's business."""
     name = condition.name
+    methods, first = _offered(condition)
     with gr.Column(elem_classes="structure"):
         gr.HTML(f"<p>{condition.help}</p>", elem_classes="lead")
         with gr.Row(elem_classes="pair"):
@@ -88,20 +100,21 @@ def condition_tab(condition: Condition) -> ConditionTab:
                 elem_id=f"{name}-map",
                 elem_classes="map",
             )
-        typed = _typed_box(condition)
+        own = own_map(condition)
+        typed = _typed_box(condition, first)
         notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
-        with gr.Row(elem_classes="method"):
+        with gr.Row(elem_classes="method", visible=not first.keeps) as row:
             annotator = gr.Dropdown(
-                [(named(method), method.name) for method in condition.available_annotators],
-                value=condition.annotators[0],
+                [(named(method), method.name) for method in methods],
+                value=first.name,
                 label="Take the structure with",
-                interactive=len(condition.annotators) > 1,
+                interactive=len(methods) > 1,
                 elem_id=f"{name}-annotator",
             )
             annotate = gr.Button("Annotate", elem_id=f"{name}-annotate", scale=0, min_width=120)
         lack = gr.HTML(elem_id=f"{name}-lack", elem_classes="told")
         get_method = gr.Button("Get its files…", elem_id=f"{name}-get-method", elem_classes="get")
-        values, groups = settings(condition.available_annotators, name, shown=condition.annotators[0])
+        values, groups = settings(methods, name, shown=first.name)
         with gr.Accordion("Control", open=False):
             unit = {param.name: widget(param, elem_id=f"{name}-{param.name}") for param in UNIT_PARAMS}
     with gr.Column(elem_classes="go"):
@@ -113,6 +126,8 @@ def condition_tab(condition: Condition) -> ConditionTab:
         picture=picture,
         typed=typed,
         map=map_image,
+        own=own,
+        row=row,
         annotator=annotator,
         values=values,
         groups=groups,
@@ -127,7 +142,13 @@ def condition_tab(condition: Condition) -> ConditionTab:
     )
 
 
-def _typed_box(condition: Condition) -> gr.Textbox:
+def _offered(condition: Condition) -> tuple[tuple[Annotator, ...], Annotator]:
+    """What the structure may be taken with, and what it is at first: something that starts from a picture."""
+    methods = condition.making or condition.taking("map")
+    return methods, next((method for method in methods if method.source == "picture"), methods[0])
+
+
+def _typed_box(condition: Condition, first: Annotator) -> gr.Textbox:
     """Where a text or a pose goes in; there on every tab, shown while the annotator starts from one."""
     sources = [method.source for method in condition.available_annotators if method.source in TYPED]
     source = sources[0] if sources else "text"
@@ -135,6 +156,6 @@ def _typed_box(condition: Condition) -> gr.Textbox:
         label=TYPED[source],
         lines=4 if source == "pose" else 1,
         max_lines=12,
-        visible=condition.available_annotators[0].source in TYPED,
+        visible=first.source in TYPED,
         elem_id=f"{condition.name}-typed",
     )

@@ -75,11 +75,11 @@ def add_endpoint(
     prompts, rest = desk.controls[:2], desk.controls[2:]
 
     async def call(image: Any, **given: Any) -> Answer:
-        request = await asyncio.to_thread(drafted, image, given)
+        request, notices = await asyncio.to_thread(drafted, image, given)
         job_id = engine.submit("generate", request, owner=visitor())
-        return _answer((await ended(engine, job_id)).outcome)
+        return _answer((await ended(engine, job_id)).outcome, notices)
 
-    def drafted(image: Any, given: dict[str, Any]) -> GenerateRequest:
+    def drafted(image: Any, given: dict[str, Any]) -> tuple[GenerateRequest, tuple[str, ...]]:
         draft = desk.draft(
             condition.name,
             None if image is None else desk.picture(uploaded(image)),
@@ -90,7 +90,7 @@ def add_endpoint(
             size=given["size"],
         )
         refuse_missing(given["model"], condition.name)
-        return desk.request(draft, family=given.pop("model"), values=given)
+        return desk.request(draft, family=given.pop("model"), values=given), draft.notices
 
     _publish(
         call,
@@ -206,11 +206,12 @@ def _values(values: Any) -> Mapping[str, Any]:
     return values
 
 
-def _answer(saved: Saved) -> Answer:
+def _answer(saved: Saved, notices: tuple[str, ...]) -> Answer:
+    """Pictures, map, and how they were made; `notices` are about the map."""
     info = {
         "seeds": [image.seed for image in saved.images],
         "seconds": round(saved.seconds, 3),
-        "notices": list(saved.notices),
+        "notices": [*notices, *saved.notices],
         "request": json.loads(saved.request.to_json()),
     }
     images = [_file(served(image.path)) for image in saved.images]

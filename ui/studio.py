@@ -77,14 +77,17 @@ class Studio:
         movable += [shared.model, shared.values["size"]]
         looks: dict[str, Any] = {
             "inputs": tab.inputs | shared.inputs,
-            "outputs": [tab.map, tab.notes, tab.typed, tab.lack, *tab.groups.values()],
+            "outputs": [
+                *(tab.map, tab.notes, tab.typed, tab.row, tab.lack),
+                *(*tab.own.parts, *tab.groups.values()),
+            ],
             "preprocess": False,
             "queue": False,
             "api_visibility": "private",
         }
         refused = partial(_refused, tab)
         gr.on(
-            [component.change for component in movable],
+            [*(part.change for part in movable), *(part.input for part in tab.own.switches)],
             shows(partial(self._look, tab, shared), refused),
             show_progress="hidden",
             trigger_mode="always_last",
@@ -121,8 +124,8 @@ class Studio:
             api_visibility="private",
         )
         marks: dict[str, Any] = {
-            "fn": answers(partial(self._marks, tabs)),
-            "inputs": [shared.model, *(tab.annotator for tab in tabs)],
+            "fn": answers(partial(self._marks, tabs, shared)),
+            "inputs": {shared.model}.union(*({tab.annotator, *tab.own.switches} for tab in tabs)),
             "outputs": [part for tab in tabs for part in tab.marks],
         }
         gr.on([page.load, shared.model.change], **marks, **quiet)
@@ -130,6 +133,15 @@ class Studio:
         gr.on(
             [page.load, gr.Timer(1.0).tick], lambda: fragments.pill(self._engine.state), None, pill, **quiet
         )
+
+    def _judged(self, tab: ConditionTab, raw: Raw) -> tuple[Raw, Updates]:
+        """The values with the switch for ready maps as it stands for this picture, and how it is shown."""
+        look, name = None, ""
+        if raw[tab.picture] is not None:
+            path = uploaded(raw[tab.picture])
+            look, name = tab.condition.kind.look(self._desk.picture(path).pixels), str(path)
+        now = {**raw, **tab.own.of(raw, name, look)}
+        return now, tab.own.shown(raw, now, look)
 
     def _wire_weights(
         self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, marks: dict[str, Any]
@@ -166,25 +178,27 @@ class Studio:
             tab.condition.name,
             None if raw[tab.picture] is None else self._desk.picture(uploaded(raw[tab.picture])),
             typed=raw[tab.typed],
-            annotator=raw[tab.annotator],
+            annotator=tab.method(raw),
             values=tab.annotator_values(raw),
             family=raw[shared.model],
             size=raw[shared.values["size"]],
         )
 
     def _annotate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Updates:
-        return _mapped(tab, self._draft(tab, shared, raw)) | self._chosen(tab, raw[tab.annotator])
+        raw, own = self._judged(tab, raw)
+        return own | _mapped(tab, self._draft(tab, shared, raw)) | self._chosen(tab, tab.method(raw))
 
     def _look(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Updates:
         """As Annotate, on every move of a control, as far as it costs nothing; from nothing, no map."""
-        method = annotators.find(raw[tab.annotator])
+        raw, own = self._judged(tab, raw)
+        method = annotators.find(tab.method(raw))
         given = raw[tab.picture] if method.source == "picture" else raw[tab.typed]
         if not given:
-            return {tab.map: None, tab.notes: ""} | self._chosen(tab, method.name)
+            return own | {tab.map: None, tab.notes: ""} | self._chosen(tab, method.name)
         if method.weights:
             later = [f"{method.label} runs a network: press Annotate to see its map."]
-            return {tab.map: None, tab.notes: fragments.notes(later)} | self._chosen(tab, method.name)
-        return self._annotate(tab, shared, raw)
+            return own | {tab.map: None, tab.notes: fragments.notes(later)} | self._chosen(tab, method.name)
+        return own | _mapped(tab, self._draft(tab, shared, raw)) | self._chosen(tab, method.name)
 
     async def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> AsyncIterator[Updates]:
         draft, job_id = await asyncio.to_thread(self._submit, tab, shared, raw)
@@ -198,6 +212,7 @@ class Studio:
             raise MODEL_MISSING(lack)
 
     def _submit(self, tab: ConditionTab, shared: Panel, raw: Raw) -> tuple[Draft, str]:
+        raw, _ = self._judged(tab, raw)
         draft = self._draft(tab, shared, raw)
         self._refuse_missing(raw[shared.model], tab.condition.name)
         values = shared.run_values(raw) | tab.unit_values(raw)
@@ -239,10 +254,12 @@ class Studio:
         return gr.update(interactive=False)
 
     def _chosen(self, tab: ConditionTab, annotator: str) -> Updates:
-        """The settings of the chosen annotator, and what it lacks."""
+        """The settings of the annotator that makes the map, and what it lacks."""
+        method = annotators.find(annotator)
         shown: Updates = {group: gr.update(visible=name == annotator) for name, group in tab.groups.items()}
-        typed = gr.update(visible=annotators.find(annotator).source in TYPED)
-        return shown | {tab.typed: typed, tab.lack: self._lack(self._lacking_of_method(annotator))}
+        shown[tab.row] = gr.update(visible=not method.keeps)
+        shown[tab.typed] = gr.update(visible=method.source in TYPED)
+        return shown | {tab.lack: self._lack(self._lacking_of_method(annotator))}
 
     def _lack(self, names: tuple[str, ...], *by_hand: str) -> str:
         """What is lacking of some bundles; the style shows a button below it where visitors may fetch."""
@@ -250,15 +267,16 @@ class Studio:
         kind = "note gettable" if words and self._shelf.open else "note"
         return fragments.notes(filter(None, (words, *by_hand)), kind)
 
-    def _marks(self, tabs: list[ConditionTab], family: str, *methods: str) -> list[Any]:
+    def _marks(self, tabs: list[ConditionTab], shared: Panel, raw: Raw) -> Updates:
         """For each tab, its button, what it lacks in this family, and what its annotator lacks."""
-        marks: list[Any] = []
-        for tab, method in zip(tabs, methods, strict=True):
+        marks: Updates = {}
+        for tab in tabs:
+            family = raw[shared.model]
             by_hand = self._missing(family, tab.condition.name)
             label = "Generate · model missing" if by_hand else "Generate"
-            marks.append(gr.update(value=label, interactive=not by_hand))
-            marks.append(self._lack(self._lacking_of_model(tab, family), by_hand))
-            marks.append(self._lack(self._lacking_of_method(method)))
+            marks[tab.generate] = gr.update(value=label, interactive=not by_hand)
+            marks[tab.missing] = self._lack(self._lacking_of_model(tab, family), by_hand)
+            marks[tab.lack] = self._lack(self._lacking_of_method(tab.method(raw)))
         return marks
 
 

@@ -6,7 +6,6 @@ The picture is first brought to the final size and annotated there; its map is n
 """
 
 import secrets
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +23,9 @@ from errors import IMG_EMPTY, MODEL_MISSING, PARAM_CHOICE
 from gate import Limits, Picture
 from models.catalogue import FAMILIES, Family
 from params import Value
-from pipelines.pictures import PictureStore
-from pipelines.request import ControlUnit, GenerateRequest
+from pipelines.lately import Lately
+from pipelines.pictures import PictureStore, content_hash
+from pipelines.request import ControlUnit, GenerateRequest, own_maps
 from pipelines.request.annotating import Annotated, AnnotateRequest, Lack
 from pipelines.request.checks import checked
 from pipelines.request.controls import (
@@ -43,6 +43,7 @@ Far: TypeAlias = Callable[[AnnotateRequest], Annotated]
 TYPED: Mapping[Source, str] = {"text": "Text or address", "pose": "Pose, in OpenPose's JSON"}
 MOST_TYPED = 4 * 2**20  # characters; a pose with faces and hands is long
 DECODED_BYTES = 256 * 2**20  # a slider that moves must not decode its picture each time
+ANNOTATED_BYTES = 128 * 2**20  # and Generate must not annotate again what is on the page
 
 
 def nowhere(request: AnnotateRequest) -> Annotated:
@@ -85,29 +86,33 @@ class Desk:
         self.controls = allowed_params((PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS), limits)
         self.families = tuple((family.title, family.name) for family in FAMILIES.values())
         self._pictures = pictures
-        self._decoded: dict[tuple[Path, int, int], Picture] = {}  # the latest last
-        self._decoding = threading.Lock()
+        self._decoded = Lately[Picture](DECODED_BYTES, lambda picture: picture.pixels.nbytes)
+        self._annotated = Lately[Annotation](ANNOTATED_BYTES, lambda annotation: annotation.map.nbytes)
 
     def picture(self, path: Path) -> Picture:
         """The picture in a file, through the gate; decoded once while the file stays as it is."""
         found = path.stat() if path.exists() else None
-        key = (path, found.st_mtime_ns if found else 0, found.st_size if found else 0)
-        with self._decoding:
-            picture = self._decoded.pop(key, None) or gate.open_picture(path, self.limits)
-            self._decoded[key] = picture
-            kept = sum(other.pixels.nbytes for other in self._decoded.values())
-            while kept > DECODED_BYTES and len(self._decoded) > 1:
-                kept -= self._decoded.pop(next(iter(self._decoded))).pixels.nbytes
-            return picture
+        key = f"{path} {found.st_mtime_ns if found else 0} {found.st_size if found else 0}"
+        return self._decoded.get(key, lambda: gate.open_picture(path, self.limits))
 
     def annotation(
         self, name: str, pixels: Pixels, resolution: int, values: Mapping[str, Value]
     ) -> Annotation:
-        """The annotation of an RGB uint8 (H, W, 3) picture: at once, or where the networks live."""
-        known: dict[str, Any] = dict(values)
-        if not annotators.find(name).weights:
-            return annotators.annotate(name, pixels, resolution=resolution, **known)
-        return self.answered(self._far(self.asked(name, pixels, resolution, known)))
+        """The annotation of an RGB uint8 (H, W, 3) picture: at once, or where the networks live.
+
+        The same picture with the same values is not annotated again while its map is kept.
+        """
+        known: dict[str, Any] = dict(annotators.checked_values(annotators.find(name), dict(values)))
+
+        def annotated() -> Annotation:
+            if not annotators.find(name).weights:
+                return _kept(annotators.annotate(name, pixels, resolution=resolution, **known))
+            return self.answered(self._far(self.asked(name, pixels, resolution, known)))
+
+        wish = AnnotateRequest(
+            annotator=name, picture=content_hash(pixels), resolution=resolution, values=known
+        )
+        return self._annotated.get(wish.to_json(), annotated)
 
     def asked(
         self, name: str, pixels: Pixels, resolution: int, values: Mapping[str, Value]
@@ -118,7 +123,7 @@ class Desk:
 
     def answered(self, found: Annotated) -> Annotation:
         """The annotation that the engine found."""
-        return Annotation(map=self._pictures.get(found.map), data=found.data, notices=found.notices)
+        return _kept(Annotation(map=self._pictures.get(found.map), data=found.data, notices=found.notices))
 
     def draft(
         self,
@@ -165,10 +170,24 @@ class Desk:
     ) -> tuple[Annotation, tuple[str, ...]]:
         """The picture is first brought to its final size, and annotated there."""
         width, height, notices = self._final_size(family, size, picture.pixels)
-        rule: MapResize = "area" if method.rescales else condition.resize
-        fitted = fit(picture.pixels, width, height, rule)
-        annotation = self.annotation(method.name, fitted, min(width, height), values)
-        return annotation, (*picture.notices, *notices)
+        notices = (*picture.notices, *notices, *own_maps.told(condition, method, picture.pixels))
+        if method.keeps:
+            own = self._own_map(condition, picture.pixels, width, height)
+            taken = self.annotation(method.name, own.map, min(width, height), values)
+            return replace(own, map=taken.map, notices=(*own.notices, *taken.notices)), notices
+        fitted = fit(picture.pixels, width, height, "area" if method.rescales else condition.resize)
+        return self.annotation(method.name, fitted, min(width, height), values), notices
+
+    def _own_map(self, condition: Condition, pixels: Pixels, width: int, height: int) -> Annotation:
+        """A user's own map, RGB uint8 (H, W, 3), set right, at the size (height, width).
+
+        It is set right where it is smaller, before or after: enlarged, a blend at a border is an area.
+        """
+        if width * height < pixels.shape[0] * pixels.shape[1]:
+            pixels = fit(pixels, width, height, condition.resize)
+        key = f"own map {condition.kind.noun} {content_hash(pixels)}"
+        own = self._annotated.get(key, lambda: _kept(condition.kind.tidied(pixels)))
+        return replace(own, map=fit(own.map, width, height, condition.resize))
 
     def _from_typed(
         self,
@@ -211,6 +230,13 @@ class Desk:
         if size == SIZE.default:
             return *_natural_size(family, largest, pixels), ()
         return gate.check_size(size, multiple=family.multiple, smallest=family.smallest, largest=largest)
+
+
+def _kept(annotation: Annotation) -> Annotation:
+    """The annotation with a map that nobody can change any more, since others will be given the same."""
+    map = annotation.map.view()
+    map.flags.writeable = False
+    return replace(annotation, map=map)
 
 
 def fit(

@@ -127,8 +127,6 @@ def test_a_tab_takes_a_ready_map(studio: Studio, tmp_path: Path) -> None:
     file = tmp_path / "map.png"
     Image.fromarray(drawn).save(file)
     studio.choose_tab("Soft edges", "softedge")
-    studio.page.click("#softedge-annotator input")
-    studio.page.get_by_role("option", name="My picture is already a map").click()
     studio.drop(file, "softedge")
     assert np.array_equal(pixels(studio.map_after(condition="softedge")), drawn)
     studio.open_settings()

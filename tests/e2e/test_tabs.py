@@ -13,26 +13,31 @@ from ui.methods import named
 
 def choose(studio: Studio, condition: Condition, annotator: str) -> None:
     """Choose an annotator of a tab by its name, unless it is chosen."""
-    if condition.annotators[0] == annotator:
-        return
-    studio.page.click(f"#{condition.name}-annotator input")
-    studio.page.get_by_role("option", name=named(ANNOTATORS[annotator]), exact=True).click()
-    studio.wait_until_idle()
+    box, label = studio.page.locator(f"#{condition.name}-annotator input"), named(ANNOTATORS[annotator])
+    if box.input_value() != label:
+        box.click()
+        studio.page.get_by_role("option", name=label, exact=True).click()
+        studio.wait_until_idle()
 
 
-def first_of_pictures(condition: Condition) -> str:
-    """The first annotator of a tab that starts from a picture and needs no download."""
-    methods = condition.available_annotators
-    return next(method.name for method in methods if method.source == "picture" and not method.weights)
+def take(studio: Studio, condition: Condition) -> None:
+    """Set a tab to what makes a map of a picture without a download, or keeps the picture itself."""
+    quick = [method for method in condition.making if method.source == "picture" and not method.weights]
+    if quick:
+        choose(studio, condition, quick[0].name)
+    elif condition.making:
+        studio.page.locator(f"#{condition.name}-own-map input").check()
 
 
 def walk(studio: Studio, condition: Condition, scene: Path) -> None:
     """A picture in, a map out, and then each of the tab's networks, whose files are not here."""
     studio.choose_tab(condition.title, condition.name)
-    choose(studio, condition, first_of_pictures(condition))
+    take(studio, condition)
     studio.drop(scene, condition.name)
     map = studio.map_after(condition=condition.name)
     assert pixels(map).std() > 1, condition.name
+    if condition.making:
+        studio.page.locator(f"#{condition.name}-own-map input").uncheck()
     for method in condition.available_annotators:
         if method.weights:
             choose(studio, condition, method.name)

@@ -158,6 +158,12 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room for two answers, in every handler that is made from here on."""
+    monkeypatch.setattr(networks, "KEPT_ANSWERS", 2)
+
+
+@pytest.fixture
 def answer(cache: ModelCache) -> Answer:
     """The answer of the handler."""
     jobs = AnnotateJobs(cache)
@@ -185,10 +191,8 @@ def test_the_same_wish_is_computed_once(answer: Answer, cache: ModelCache, compu
     assert len(computed) == 4
 
 
-def test_what_is_kept_is_bounded(
-    answer: Answer, computed: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(networks, "KEPT_ANSWERS", 2)
+@pytest.mark.usefixtures("little_room")
+def test_what_is_kept_is_bounded(answer: Answer, computed: list[str]) -> None:
     for resolution in (64, 65, 66, 64):
         answer(annotator="canny", resolution=resolution)
     assert len(computed) == 4

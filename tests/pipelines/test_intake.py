@@ -79,7 +79,7 @@ def test_the_picture_is_annotated_at_its_final_size(desk: Desk, tmp_path: Path) 
 def test_a_palette_map_keeps_its_exact_colours_and_a_depth_map_is_averaged(
     desk: Desk, tmp_path: Path
 ) -> None:
-    stripes = np.zeros((900, 900, 3), np.uint8)
+    stripes = np.full((900, 900, 3), (120, 120, 120), np.uint8)
     stripes[:, ::2] = (4, 200, 3)
     picture = desk.picture(saved(tmp_path, stripes))
     palette = {tuple(c) for c in stripes.reshape(-1, 3).tolist()}
@@ -159,9 +159,10 @@ def test_a_changed_file_is_read_anew(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_only_so_many_bytes_of_decoded_pictures_are_kept(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.request.intake.DECODED_BYTES", 2 * 64 * 64 * 3)
+    desk = Desk(PictureStore(tmp_path / "pictures"), LIMITS["local"])
     paths = []
     for index in range(4):
         paths.append(tmp_path / f"{index}.png")
