@@ -37,6 +37,7 @@ def serve(chosen: Settings) -> None:
     from starlette.middleware import Middleware
 
     from gate import LIMITS
+    from models import own
     from models.store import Store
     from pipelines import home
     from pipelines.pictures import PICTURES, PictureStore
@@ -65,7 +66,7 @@ def serve(chosen: Settings) -> None:
         limits,
         far=lambda request: engine.outcome(engine.submit("annotate", request)),
     )
-    page = Studio(engine, desk, partial(home.lacking, store), family).page()
+    page = Studio(engine, desk, partial(home.lacking, store), partial(own.controls, store), family).page()
     page.queue(max_size=256, default_concurrency_limit=None)
     password = secrets.token_urlsafe(12) if chosen.share and not chosen.share_open else None
     leaving = listen_for_the_end()

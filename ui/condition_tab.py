@@ -9,11 +9,12 @@ from gradio.components import Component
 
 from annotators import Annotator
 from conditions import Condition
-from pipelines.request.controls import UNIT_PARAMS
+from pipelines.request.controls import CONTROL, UNIT_PARAMS
 from pipelines.request.intake import TYPED
 from ui.controls import widget
 
 Raw = Mapping[Component, Any]
+FAMILYS_OWN = "The model's own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,12 @@ def condition_tab(condition: Condition) -> ConditionTab:
             annotate = gr.Button("Annotate", elem_id=f"{name}-annotate", scale=0, min_width=120)
         values, groups = _annotator_settings(condition)
         with gr.Accordion("Control", open=False):
-            unit = {param.name: widget(param, elem_id=f"{name}-{param.name}") for param in UNIT_PARAMS}
+            unit = {
+                param.name: _own_controls(name)
+                if param is CONTROL
+                else widget(param, elem_id=f"{name}-{param.name}")
+                for param in UNIT_PARAMS
+            }
     with gr.Column(elem_classes="go"):
         generate = gr.Button("Generate", variant="primary", size="lg", elem_id=f"{name}-generate")
         missing = gr.HTML(elem_id=f"{name}-missing", elem_classes="told")
@@ -110,6 +116,18 @@ def condition_tab(condition: Condition) -> ConditionTab:
         generate=generate,
         notes=notes,
         missing=missing,
+    )
+
+
+def _own_controls(name: str) -> gr.Dropdown:
+    """Which control steers; there to see once there are controls of the user's own."""
+    return gr.Dropdown(
+        [(FAMILYS_OWN, CONTROL.default)],
+        value=CONTROL.default,
+        label=CONTROL.label,
+        info="The one of the model, or one of your own.",
+        visible=False,
+        elem_id=f"{name}-{CONTROL.name}",
     )
 
 

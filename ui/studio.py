@@ -11,10 +11,11 @@ import annotators
 from conditions import CONDITIONS
 from errors import MODEL_MISSING
 from pipelines.engine import Engine, Job
+from pipelines.request.controls import CONTROL
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
 from ui.border import Page, answers, shows, streams
-from ui.condition_tab import ConditionTab, Raw, condition_tab
+from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab
 from ui.endpoints import add_annotate, add_endpoint
 from ui.panel import Panel, panel
 from ui.uploads import served, uploaded
@@ -24,20 +25,23 @@ from ui.watching import watch
 SHOWN_PICTURES = 24
 # The progress panel names its job (ui/panel.py); this tab's own job comes before the browser's last one.
 RECALL = "() => [sessionStorage.getItem('armature-job') || localStorage.getItem('armature-job') || '']"
-Missing: TypeAlias = Callable[[str, str], str]
+Missing: TypeAlias = Callable[..., str]
+Own: TypeAlias = Callable[[str, str], tuple[str, ...]]
 Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on the page
 
 
 class Studio:
     """The page's handlers: each builds a request or a draft, hands it on, and shows what comes back.
 
-    `missing(family, condition)` says in words what a tab lacks and how to get it, or nothing.
+    `missing(family, condition, control)` says in words what a tab lacks and how to get it, or nothing; `own`
+    answers the names of the user's own controls for a family and a condition.
     """
 
-    def __init__(self, engine: Engine, desk: Desk, missing: Missing, family: str) -> None:
+    def __init__(self, engine: Engine, desk: Desk, missing: Missing, own: Own, family: str) -> None:
         self._engine = engine
         self._desk = desk
         self._missing = missing
+        self._own = own
         self._family = family
 
     def page(self) -> gr.Blocks:
@@ -112,7 +116,7 @@ class Studio:
             concurrency_limit=None,
             api_visibility="private",
         )
-        marks = [part for tab in tabs for part in (tab.generate, tab.missing)]
+        marks = [part for tab in tabs for part in (tab.generate, tab.missing, tab.unit[CONTROL.name])]
         gr.on(
             [page.load, shared.model.change],
             answers(partial(self._marks, tabs)),
@@ -155,14 +159,14 @@ class Studio:
         async for updates in self._followed(shared, job_id, raw[shared.shown]):
             yield updates
 
-    def _refuse_missing(self, family: object, condition: str) -> None:
+    def _refuse_missing(self, family: object, condition: str, control: object) -> None:
         """Say all that is lacking before anything is made; an unknown family is the desk's to refuse."""
-        if lack := self._missing(str(family), condition):
+        if lack := self._missing(str(family), condition, str(control)):
             raise MODEL_MISSING(lack)
 
     def _submit(self, tab: ConditionTab, shared: Panel, raw: Raw) -> tuple[Draft, str]:
         draft = self._draft(tab, shared, raw)
-        self._refuse_missing(raw[shared.model], tab.condition.name)
+        self._refuse_missing(raw[shared.model], tab.condition.name, raw[tab.unit[CONTROL.name]])
         values = shared.run_values(raw) | tab.unit_values(raw)
         request = self._desk.request(draft, family=raw[shared.model], values=values)
         asked = wish(tab.condition.name, *(raw[part] for part in tab.ordered), values)
@@ -203,12 +207,22 @@ class Studio:
         return gr.update(interactive=False)
 
     def _marks(self, tabs: list[ConditionTab], family: str) -> list[Any]:
-        """For each tab, its button and what it lacks in this family."""
+        """For each tab, its button, what it lacks in this family, and the controls to choose from."""
         marks = []
         for tab in tabs:
+            names = self._own(family, tab.condition.name)
             lack = self._missing(family, tab.condition.name)
+            choices: list[tuple[str, Any]] = [(name, name) for name in names]
+            if lack and names:
+                lack = self._missing(family, tab.condition.name, names[0])
+            else:
+                choices.insert(0, (FAMILYS_OWN, CONTROL.default))
             label = "Generate · model missing" if lack else "Generate"
-            marks += [gr.update(value=label, interactive=not lack), fragments.notes([lack] if lack else [])]
+            marks += [
+                gr.update(value=label, interactive=not lack),
+                fragments.notes([lack] if lack else []),
+                gr.update(choices=choices, value=choices[0][1], visible=bool(names)),
+            ]
         return marks
 
 
