@@ -14,7 +14,10 @@ HEAD = ("what", "ours", "other", "the other is", "bound", "median of")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A series of ours beside another, run by run; `bound` is what was promised of ours."""
+    """A series of ours beside another, run by run; `bound` is what was promised of ours.
+
+    A series that is empty could not be measured on this machine.
+    """
 
     what: str
     unit: str
@@ -26,7 +29,10 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """The row in words."""
-        ours, other = (f"{median(series):.3g} {self.unit}" for series in (self.ours, self.other))
+        ours, other = (
+            f"{median(series):.3g} {self.unit}" if series else "not measured"
+            for series in (self.ours, self.other)
+        )
         bound = "" if self.bound is None else f"{self.bound:g} {self.unit}"
         return (self.what, ours, other, self.beside, bound, str(len(self.ours)))
 
