@@ -27,10 +27,11 @@ def test_a_jump_is_found_at_its_place(at: float, noise: float) -> None:
         found = convergence.find(curve(jump(at), noise, seed))
         assert found is not None
         true = next(i * EVERY for i in range(LENGTH) if i / (LENGTH - 1) >= at)
-        assert found.by == true
-        assert found.after == true - EVERY
-        assert found.level_before == pytest.approx(0.2, abs=0.06)
-        assert found.level_after == pytest.approx(0.7, abs=0.06)
+        off = EVERY if noise > 0.02 else 0  # much noise hides the last measurement before, or the first after
+        assert true <= found.by <= true + off
+        assert true - EVERY - off <= found.after < true
+        assert found.level_before == pytest.approx(0.2, abs=0.02 + 1.5 * noise)
+        assert found.level_after == pytest.approx(0.7, abs=0.02 + 1.5 * noise)
 
 
 def test_a_jump_that_goes_on_to_rise_slowly_is_found() -> None:
@@ -87,6 +88,6 @@ def test_one_high_measurement_at_the_end_is_no_convergence() -> None:
     assert convergence.find([*curve(lambda place: 0.2, 0.01)[:-1], (9750, 0.9)]) is None
 
 
-@pytest.mark.parametrize("length", range(4))
+@pytest.mark.parametrize("length", range(5))
 def test_a_curve_that_is_too_short_says_nothing(length: int) -> None:
     assert convergence.find(curve(jump(0.0))[:length]) is None
