@@ -37,6 +37,7 @@ def serve(chosen: Settings) -> None:
     from starlette.middleware import Middleware
 
     from gate import LIMITS
+    from models import own
     from models.store import Store
     from pipelines import home
     from pipelines.fetching import Fetching
@@ -71,7 +72,8 @@ def serve(chosen: Settings) -> None:
         lack=partial(home.annotator_lack, store),
     )
     shelf = WeightsShelf(fetching=fetching, open=limits.fetches)
-    page = Studio(engine, desk, partial(home.lacking, store), family, shelf).page()
+    missing, own_controls = partial(home.lacking, store), partial(own.controls, store)
+    page = Studio(engine, desk, missing, own_controls, family, shelf).page()
     page.queue(max_size=256, default_concurrency_limit=None)
     password = secrets.token_urlsafe(12) if chosen.share and not chosen.share_open else None
     leaving = listen_for_the_end()

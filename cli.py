@@ -1,4 +1,4 @@
-"""Armature without a browser: `cli.py conditions | annotate | generate | dataset | weights | doctor`.
+"""Armature without a browser: `cli.py conditions | annotate | generate | dataset | train | weights | doctor`.
 
 Each has `--json`, for programs.
 
@@ -25,7 +25,16 @@ import gate
 import settings
 from annotators import ANNOTATORS, Annotation, Annotator
 from conditions import CONDITIONS, Condition
-from errors import CANCELLED, INTERNAL, NOT_ALLOWED, PARAM_CHOICE, PARAM_TYPE, ArmatureError, ours
+from errors import (
+    CANCELLED,
+    INTERNAL,
+    MODEL_MISSING,
+    NOT_ALLOWED,
+    PARAM_CHOICE,
+    PARAM_TYPE,
+    ArmatureError,
+    ours,
+)
 from gate import LIMITS
 from models.catalogue import FAMILIES
 from models.store import Store
@@ -39,6 +48,7 @@ from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import Progress, Saved
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.controls import (
+    CONTROL,
     NEGATIVE_PROMPT,
     PROMPT,
     RESOLUTION,
@@ -162,7 +172,8 @@ def generate(given: argparse.Namespace) -> None:
             family=family,
             size=values["size"],
         )
-        store.require(family, condition.control(family).name)
+        if lack := home.lacking(store, family, condition.name, values[CONTROL.name]):
+            raise MODEL_MISSING(lack)
         request = desk.request(draft, family=family, values=values)
         engine.start()
         saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
@@ -280,6 +291,36 @@ def dataset(given: argparse.Namespace) -> int:
         _tell(answer.notices)
         print(answer.line)
     return answer.code
+
+
+def train(given: argparse.Namespace) -> None:
+    """Train a control, or a base, as its file says; the same command goes on where a run stands."""
+    settings.prepare_process(settings.from_process().cache)
+    from training import command
+
+    shows = not given.json and sys.stderr.isatty()
+
+    def tell(words: str, passing: bool) -> None:
+        if shows:
+            print(f"\r\033[K{words}", end="" if passing else "\n", file=sys.stderr, flush=True)
+        elif not passing:
+            print(words, file=sys.stderr, flush=True)
+
+    finished = command.followed(
+        given.config,
+        weights=given.weights,
+        outputs=given.outputs,
+        cache=settings.from_process().cache / "datasets",
+        device=given.device,
+        tell=tell,
+    )
+    if finished is None:
+        return
+    if given.json:
+        _print_json(command.entry(finished))
+    else:
+        for path in finished.made:
+            print(path)
 
 
 def _teller(*, quiet: bool) -> Callable[[int, int], None]:
@@ -542,8 +583,14 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_weights(commands)
 
-    sub = add("doctor", examine)
     base = settings.from_process()
+    sub = add("train", train)
+    sub.add_argument("config", metavar="CONFIG.toml", type=Path, help="what to train: docs/training.md")
+    sub.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the runs")
+    sub.add_argument("--weights", type=Path, default=base.weights, help="folder of the models")
+    sub.add_argument("--device", default=base.device, help="auto, cpu or cuda (%(default)s)")
+
+    sub = add("doctor", examine)
     sub.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the results")
     settings.add_shared_flags(sub, base)
     return parser

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import annotators, canny, loop, start
+from benchmarks import annotators, canny, loop, start, training
 from benchmarks.table import Row, aligned, machine
 from tests import tiny_family
 
@@ -21,6 +21,7 @@ BENCHMARKS = {
     "canny": canny.measure,
     "loop": loop.measure,
     "annotators": annotators.measure,
+    "training": training.measure,
 }
 
 

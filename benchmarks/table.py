@@ -14,7 +14,7 @@ HEAD = ("what", "ours", "other", "the other is", "bound", "median of")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A series of ours beside another, run by run.
+    """A series of ours beside another, run by run. One that is empty could not be measured on this machine.
 
     What was promised of ours is a `bound` by itself, or so many `times` the other, or so much `added` to it.
     """
@@ -31,8 +31,11 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """The row in words."""
-        ours, other = (f"{median(series):.3g} {self.unit}" for series in (self.ours, self.other))
+        ours, other = map(self._in_words, (self.ours, self.other))
         return (self.what, ours, other, self.beside, self._promise, str(len(self.ours)))
+
+    def _in_words(self, series: Sequence[float]) -> str:
+        return f"{median(series):.3g} {self.unit}" if series else "not measured"
 
     @property
     def _promise(self) -> str:

@@ -16,7 +16,7 @@ from gate.limits import LIMITS, OWN_FILES, Limits, Profile
 from gate.pictures import Picture, open_picture
 from gate.records import Record, name_inside, read_records, read_text
 from gate.uploads import file_bytes, resolve_upload
-from gate.values import check_size, check_values, clean_text, parse_json, parse_pose
+from gate.values import check_size, check_values, clean_text, parse_json, parse_pose, parse_toml
 
 __all__ = [
     "LIMITS",
@@ -33,6 +33,7 @@ __all__ = [
     "open_picture",
     "parse_json",
     "parse_pose",
+    "parse_toml",
     "read_records",
     "read_text",
     "resolve_upload",

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -143,6 +144,24 @@ def _refuse_json(found: str, allowed: str) -> NoReturn:
     raise PARAM_TYPE(
         "The data can't be read", found=found, allowed=allowed, todo="Send it again as JSON"
     ) from None
+
+
+def parse_toml(data: bytes, *, most_bytes: int) -> dict[str, Any]:
+    """The tables of a TOML text in UTF-8 of bounded size."""
+    if len(data) > most_bytes:
+        _refuse_toml(f"{len(data)} bytes", f"at most {most_bytes}")
+    try:
+        return tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+    except UnicodeDecodeError:
+        _refuse_toml("bytes that are no text", "TOML in UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        _refuse_toml(str(error), "TOML in UTF-8")
+    except RecursionError:
+        _refuse_toml("tables in tables without end", "TOML in UTF-8")
+
+
+def _refuse_toml(found: str, allowed: str) -> NoReturn:
+    raise PARAM_TYPE("The file can't be read", found=found, allowed=allowed, todo="Mend the file") from None
 
 
 MOST_POSE_BYTES = 4 * 2**20

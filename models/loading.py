@@ -99,25 +99,30 @@ def fit_rgb(vae: Vae) -> torch.Tensor:
 def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     """The module of a key on the CPU, frozen, in `dtype`; missing or broken files are refused in words."""
     store.require(key.family, key.name if key.part == "control" else None)
+    folder = store.control(key.family, key.name) if key.part == "control" else store.base(key.family)
+    return read(folder, key.part, dtype, what=key)
+
+
+def read(folder: Path, part: Part, dtype: torch.dtype, *, what: object) -> nn.Module:
+    """A part of the base in a folder, or the control in it, frozen; `what` names it where it is broken."""
     torchvision_ops.define_missing()
     import transformers
     from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     transformers.utils.logging.disable_progress_bar()
-    base = store.base(key.family)
     module: nn.Module
-    with refusing(key):
-        match key.part:
+    with refusing(what):
+        match part:
             case "text":
-                tokenizer = CLIPTokenizer.from_pretrained(base / "tokenizer", local_files_only=True)
-                module = Text(tokenizer, _read(CLIPTextModel, base / "text_encoder", dtype))
+                tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+                module = Text(tokenizer, _read(CLIPTextModel, folder / "text_encoder", dtype))
             case "unet":
-                module = _read(UNet2DConditionModel, base / "unet", dtype)
+                module = _read(UNet2DConditionModel, folder / "unet", dtype)
             case "vae":  # its colours are fitted in float32
-                module = Vae(_read(AutoencoderKL, base / "vae", torch.float32)).to(dtype)
+                module = Vae(_read(AutoencoderKL, folder / "vae", torch.float32)).to(dtype)
             case "control":
-                module = _read(ControlNetModel, store.control(key.family, key.name), dtype)
+                module = _read(ControlNetModel, folder, dtype)
             case "annotator":
                 raise AssertionError("an annotator loads its network itself")
     return module.eval().requires_grad_(False)
@@ -142,12 +147,12 @@ def _read(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
 
 
 @contextmanager
-def refusing(key: ModelKey) -> Iterator[None]:
+def refusing(what: object) -> Iterator[None]:
     """What the libraries raise on broken files, in our words; the details stay in the cause, for the log."""
     try:
         yield
     except BROKEN as error:
         raise MODEL_CORRUPT(
-            f"{key} can't be read: a file is damaged, or made for something else",
+            f"{what} can't be read: a file is damaged, or made for something else",
             todo="Fetch the files again",
         ) from error

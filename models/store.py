@@ -61,7 +61,9 @@ class Store:
         return self.weights / family / "base"
 
     def control(self, family: str, name: str) -> Path:
-        """The folder of one control's network."""
+        """The folder of one control's network; one with a slash is the user's own (models/own.py)."""
+        if "/" in name:
+            return self.weights / "controls" / name
         folder = self.weights / family / "controls" / name
         control = FAMILIES[family].control(name)
         return folder / control.weight.subfolder if control and control.weight else folder
@@ -98,6 +100,8 @@ class Store:
             bundles.append(f"{family}/{known.name}")
             names = " ".join(f"{known.weight.subfolder}/{first}".lstrip("/") for first, *_ in CONTROL_FILES)
             commands.append(self._command(known.weight, f"{family}/controls/{known.name}", names))
+        if control and "/" in control and not self._base_missing(family):
+            return f"Put it into {self.weights.name}/controls/{control}, or choose another control"
         if not commands:
             return f"{self.weights.name}/{family} is not part of this checkout: choose another model"
         return _way(bundles, commands)

@@ -45,14 +45,20 @@ class Hint:
 @torch.no_grad()
 def encode(text: Text, prompt: str) -> Prompt:
     """The prompt through CLIP; what comes after 75 tokens is dropped, and named."""
-    tokenizer = text.tokenizer
+    row, dropped = tokenize(text.tokenizer, prompt)
+    states = text(torch.tensor([row], device=next(text.parameters()).device))
+    return Prompt(states, dropped)
+
+
+def tokenize(tokenizer: Any, prompt: str) -> tuple[list[int], str]:
+    """The 77 ids of a prompt as CLIP takes them, and the end of its text that there was no room for."""
     tokens = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     ids = tokens.input_ids[:PROMPT_TOKENS]
     padding = [tokenizer.pad_token_id] * (PROMPT_TOKENS - len(ids))
-    row = [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *padding]
-    states = text(torch.tensor([row], device=next(text.parameters()).device))
     rest = tokens.offset_mapping[PROMPT_TOKENS:]
-    return Prompt(states, prompt[rest[0][0] :] if rest else "")
+    return [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *padding], (
+        prompt[rest[0][0] :] if rest else ""
+    )
 
 
 def to_hint(unit: ControlUnit, control: str, network: Any, pixels: Pixels) -> Hint:

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import torch
 
-import conditions
 from annotators.base import Pixels
 from errors import NUMERIC
 from models.loading import ModelKey, Text, Vae
@@ -170,7 +169,7 @@ def begin(request: GenerateRequest, models: Models, cache: ModelCache) -> Batch:
     hints = []
     for unit, pixels in zip(request.controls, maps, strict=True):
         check_size(pixels, request.width, request.height)
-        control = conditions.find(unit.condition).control(request.family).name
+        control = unit.network(request.family)
         hints.append(to_hint(unit, control, models.controls[control], pixels))
     shape = (1, models.unet.config.in_channels, request.height // LATENT, request.width // LATENT)
     states = []
@@ -201,7 +200,7 @@ def begin(request: GenerateRequest, models: Models, cache: ModelCache) -> Batch:
 @contextmanager
 def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
     """The models of a request, on the device until the block ends."""
-    names = {conditions.find(unit.condition).control(request.family).name for unit in request.controls}
+    names = {unit.network(request.family) for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
     text, unet, vae = base_keys(request.family)
     with cache.use((text, unet, vae, *controls.values())) as lent:

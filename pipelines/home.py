@@ -4,8 +4,9 @@ from functools import partial
 
 import annotators
 import conditions
-from errors import PARAM_CHOICE, ModelError
+from errors import MODEL_PAIRING, PARAM_CHOICE, ModelError
 from gate import Limits
+from models import own
 from models.catalogue import FAMILIES
 from models.store import Store
 from pipelines import results
@@ -33,12 +34,20 @@ def default_family(wanted: str, store: Store) -> str:
     return wanted
 
 
-def lacking(store: Store, family: str, condition: str) -> str:
-    """What a condition lacks in a family and how to get it, in words; nothing where all is there."""
+def lacking(store: Store, family: str, condition: str, control: str = "") -> str:
+    """What a condition lacks in a family and how to get it, in words; nothing where all is there.
+
+    `control` is one of the user's own, which has to fit the family.
+    """
     entry = conditions.find(condition)
     try:
-        control = entry.control(family)
-        store.require(family, control.name)
+        store.require(family, own.key(condition, control) if control else entry.control(family).name)
+        if control and control not in own.controls(store, family, condition):
+            raise MODEL_PAIRING(
+                f"The control {control} was made for another architecture than {FAMILIES[family].title}",
+                allowed=", ".join(own.controls(store, family, condition)) or "the model's own",
+                todo="Choose another control, or the model that it was trained on",
+            )
     except ModelError as error:
         return error.message
     return ""

@@ -3,6 +3,7 @@
     kills     the whole program is killed (SIGKILL) while it generates, again and again, on one outputs folder
     saves     the same, always as it writes its pictures
     workers   only the worker is killed, at any moment
+    training  a training run is killed at any moment, a third of the time while it saves
     clients   many visitors at once
     fuzz      damaged pictures and JSON through the gate
 
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from scripts.soaking import clients, fuzz, kills, workers
+from scripts.soaking import clients, fuzz, kills, training, workers
 from scripts.soaking.tools import Figures, calm
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,7 @@ TRIALS: Mapping[str, tuple[Trial, float]] = {
     "kills": (kills.run, 200),
     "saves": (kills.run_saving, 50),
     "workers": (workers.run, 50),
+    "training": (training.run, 100),
     "clients": (clients.run, 50),
     "fuzz": (fuzz.run, 10),
 }

@@ -107,6 +107,7 @@ OPENS: dict[Place, str] = {
     ("pipelines/request/annotating.py", "Annotated.from_json"): "our own row in the job book",
     ("pipelines/request/fetching.py", "FetchRequest.from_json"): "our own row in the job book",
     ("pipelines/request/fetching.py", "Fetched.from_json"): "our own row in the job book",
+    ("models/own.py", "_config"): "the configuration of a model in the folder of weights",
     ("models/checkpoints.py", "read"): "a file of weights, as tensors only",
     ("ui/endpoints.py", "_answer"): "the request that this process has just written",
     ("pipelines/request/__init__.py", "GenerateRequest.from_json"): "our own JSON, from our own files",

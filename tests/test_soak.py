@@ -11,7 +11,7 @@ from models.store import Store
 from pipelines.jobs import Job
 from pipelines.request import GenerateRequest
 from scripts import soak
-from scripts.soaking import clients, fuzz, kills, workers
+from scripts.soaking import clients, fuzz, kills, training, workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -36,6 +36,13 @@ def test_a_kill_as_pictures_are_written(folder: Path) -> None:
 def test_five_kills_of_the_worker(folder: Path) -> None:
     figures = workers.run(folder, 5)
     assert figures["kills of the worker"] == "5"
+
+
+def test_three_kills_of_a_training_run(tmp_path: Path) -> None:
+    figures = training.killed(tmp_path, 3, steps=12)
+    assert figures["checkpoints that were said to be saved and were not there whole"] == "0"
+    assert figures["of these with other weights than a run without interruptions"] == "0"
+    assert figures["runs of 12 steps that came to their end"] != "0"
 
 
 def test_ten_clients(folder: Path) -> None:

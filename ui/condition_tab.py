@@ -9,13 +9,14 @@ from gradio.components import Component
 
 from annotators import Annotator
 from conditions import Condition
-from pipelines.request.controls import UNIT_PARAMS
+from pipelines.request.controls import CONTROL, UNIT_PARAMS
 from pipelines.request.intake import TYPED
 from ui.controls import widget
 from ui.methods import named, settings
 from ui.own_map import OwnMap, own_map
 
 Raw = Mapping[Component, Any]
+FAMILYS_OWN = "The model's own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,8 @@ class ConditionTab:
 
     @property
     def marks(self) -> list[Component]:
-        """What says what the tab lacks, in the order of the studio's marks."""
-        return [self.generate, self.missing, self.lack]
+        """What says what the tab lacks, and which controls there are."""
+        return [self.generate, self.missing, self.lack, self.unit[CONTROL.name]]
 
     @property
     def settings(self) -> list[Component]:
@@ -116,7 +117,12 @@ def condition_tab(condition: Condition) -> ConditionTab:
         get_method = gr.Button("Get its files…", elem_id=f"{name}-get-method", elem_classes="get")
         values, groups = settings(methods, name, shown=first.name)
         with gr.Accordion("Control", open=False):
-            unit = {param.name: widget(param, elem_id=f"{name}-{param.name}") for param in UNIT_PARAMS}
+            unit = {
+                param.name: _own_controls(name)
+                if param is CONTROL
+                else widget(param, elem_id=f"{name}-{param.name}")
+                for param in UNIT_PARAMS
+            }
     with gr.Column(elem_classes="go"):
         generate = gr.Button("Generate", variant="primary", size="lg", elem_id=f"{name}-generate")
         missing = gr.HTML(elem_id=f"{name}-missing", elem_classes="told")
@@ -146,6 +152,18 @@ def _offered(condition: Condition) -> tuple[tuple[Annotator, ...], Annotator]:
     """What the structure may be taken with, and what it is at first: something that starts from a picture."""
     methods = condition.making or condition.taking("map")
     return methods, next((method for method in methods if method.source == "picture"), methods[0])
+
+
+def _own_controls(name: str) -> gr.Dropdown:
+    """Which control steers; there to see once there are controls of the user's own."""
+    return gr.Dropdown(
+        [(FAMILYS_OWN, CONTROL.default)],
+        value=CONTROL.default,
+        label=CONTROL.label,
+        info="The one of the model, or one of your own.",
+        visible=False,
+        elem_id=f"{name}-{CONTROL.name}",
+    )
 
 
 def _typed_box(condition: Condition, first: Annotator) -> gr.Textbox:

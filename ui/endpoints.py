@@ -22,7 +22,7 @@ from errors import PARAM_TYPE
 from params import Param
 from pipelines.engine import Engine
 from pipelines.request import GenerateRequest, Saved
-from pipelines.request.controls import RESOLUTION, allowed_params
+from pipelines.request.controls import CONTROL, RESOLUTION, allowed_params
 from pipelines.request.intake import TYPED, Desk, source_of
 from ui.border import replies
 from ui.uploads import served, served_map, uploaded
@@ -51,7 +51,7 @@ def add_endpoint(
     condition: Condition,
     desk: Desk,
     engine: Engine,
-    refuse_missing: Callable[[str, str], None],
+    refuse_missing: Callable[[str, str, object], None],
     family: str,
 ) -> None:
     """`/<condition>(image, prompt, ...) -> (images, map, info)`: annotate and generate in one call."""
@@ -89,7 +89,7 @@ def add_endpoint(
             family=given["model"],
             size=given["size"],
         )
-        refuse_missing(given["model"], condition.name)
+        refuse_missing(given["model"], condition.name, given[CONTROL.name])
         return desk.request(draft, family=given.pop("model"), values=given), draft.notices
 
     _publish(

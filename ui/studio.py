@@ -11,12 +11,13 @@ import annotators
 from conditions import CONDITIONS
 from errors import MODEL_MISSING
 from pipelines.engine import Engine, Job
+from pipelines.request.controls import CONTROL
 from pipelines.request.fetching import Shelf
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
 from ui.annotate_tab import AnnotateTab
 from ui.border import Page, answers, shows, streams
-from ui.condition_tab import ConditionTab, Raw, condition_tab
+from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab
 from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
 from ui.fetching import Fetches
@@ -28,21 +29,26 @@ from ui.watching import watch
 SHOWN_PICTURES = 24
 # The progress panel names its job (ui/panel.py); this tab's own job comes before the browser's last one.
 RECALL = "() => [sessionStorage.getItem('armature-job') || localStorage.getItem('armature-job') || '']"
-Missing: TypeAlias = Callable[[str, str], str]
+Missing: TypeAlias = Callable[..., str]
+Own: TypeAlias = Callable[[str, str], tuple[str, ...]]
 Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on the page
 
 
 class Studio:
     """The page's handlers: each builds a request or a draft, hands it on, and shows what comes back.
 
-    `missing(family, condition)` says in words what a tab lacks and how to get it, or nothing.
+    `missing(family, condition, control)` says in words what a tab lacks and how to get it, or nothing; `own`
+    answers the names of the user's own controls for a family and a condition.
     """
 
-    def __init__(self, engine: Engine, desk: Desk, missing: Missing, family: str, shelf: Shelf) -> None:
+    def __init__(
+        self, engine: Engine, desk: Desk, missing: Missing, own: Own, family: str, shelf: Shelf
+    ) -> None:
         self._engine = engine
         self._shelf = shelf
         self._desk = desk
         self._missing = missing
+        self._own = own
         self._family = family
 
     def page(self) -> gr.Blocks:
@@ -206,15 +212,15 @@ class Studio:
         async for updates in self._followed(shared, job_id, raw[shared.board]):
             yield updates
 
-    def _refuse_missing(self, family: object, condition: str) -> None:
+    def _refuse_missing(self, family: object, condition: str, control: object) -> None:
         """Say all that is lacking before anything is made; an unknown family is the desk's to refuse."""
-        if lack := self._missing(str(family), condition):
+        if lack := self._missing(str(family), condition, str(control)):
             raise MODEL_MISSING(lack)
 
     def _submit(self, tab: ConditionTab, shared: Panel, raw: Raw) -> tuple[Draft, str]:
         raw, _ = self._judged(tab, raw)
         draft = self._draft(tab, shared, raw)
-        self._refuse_missing(raw[shared.model], tab.condition.name)
+        self._refuse_missing(raw[shared.model], tab.condition.name, raw[tab.unit[CONTROL.name]])
         values = shared.run_values(raw) | tab.unit_values(raw)
         request = self._desk.request(draft, family=raw[shared.model], values=values)
         asked = wish(tab.condition.name, *(raw[part] for part in tab.ordered), values)
@@ -268,16 +274,28 @@ class Studio:
         return fragments.notes(filter(None, (words, *by_hand)), kind)
 
     def _marks(self, tabs: list[ConditionTab], shared: Panel, raw: Raw) -> Updates:
-        """For each tab, its button, what it lacks in this family, and what its annotator lacks."""
+        """For each tab, its button, what it and its annotator lack, and the controls to choose from."""
         marks: Updates = {}
         for tab in tabs:
-            family = raw[shared.model]
-            by_hand = self._missing(family, tab.condition.name)
-            label = "Generate · model missing" if by_hand else "Generate"
-            marks[tab.generate] = gr.update(value=label, interactive=not by_hand)
-            marks[tab.missing] = self._lack(self._lacking_of_model(tab, family), by_hand)
+            marks |= self._model_marks(tab, raw[shared.model])
             marks[tab.lack] = self._lack(self._lacking_of_method(tab.method(raw)))
         return marks
+
+    def _model_marks(self, tab: ConditionTab, family: str) -> Updates:
+        """What a tab lacks in a family; a control of the user's own serves as well as the family's."""
+        condition, names = tab.condition.name, self._own(family, tab.condition.name)
+        by_hand = self._missing(family, condition)
+        choices: list[tuple[str, Any]] = [(name, name) for name in names]
+        if by_hand and names:
+            by_hand = self._missing(family, condition, names[0])
+        else:
+            choices.insert(0, (FAMILYS_OWN, CONTROL.default))
+        label = "Generate · model missing" if by_hand else "Generate"
+        return {
+            tab.generate: gr.update(value=label, interactive=not by_hand),
+            tab.missing: self._lack(self._lacking_of_model(tab, family) if by_hand else (), by_hand),
+            tab.unit[CONTROL.name]: gr.update(choices=choices, value=choices[0][1], visible=bool(names)),
+        }
 
 
 def _mapped(tab: ConditionTab, draft: Draft) -> Updates:

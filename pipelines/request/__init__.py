@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import conditions
 from annotators.base import Pixels
+from models import own
 from params import Value
 from pipelines.request.controls import LARGEST_SEED
 
@@ -23,7 +25,8 @@ Stage: TypeAlias = Literal[
 class ControlUnit:
     """One control: its map, where the map came from, and how firmly and when it holds.
 
-    `map` and `region` are content hashes; `layer_weights` are 13 factors, shallowest first.
+    `map` and `region` are content hashes; `layer_weights` are 13 factors, shallowest first. `control` names
+    one of the user's own, in place of the family's.
     """
 
     condition: str
@@ -36,6 +39,13 @@ class ControlUnit:
     mode: str = "balanced"
     layer_weights: tuple[float, ...] = ()
     region: str | None = None
+    control: str = ""
+
+    def network(self, family: str) -> str:
+        """What its network is called in a family; refused where the family has none for the condition."""
+        if self.control:
+            return own.key(self.condition, self.control)
+        return conditions.find(self.condition).control(family).name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

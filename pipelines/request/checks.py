@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import conditions
 from errors import BUDGET, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
 from gate import Limits
+from models import own
 from models.catalogue import FAMILIES, Family
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import (
+    CONTROL,
     COUNT,
     GUIDANCE,
     SCHEDULER,
@@ -69,7 +71,15 @@ def _check_size(request: GenerateRequest, family: Family, limits: Limits) -> Non
 
 
 def _check_unit(unit: ControlUnit, family: str) -> None:
-    conditions.find(unit.condition).control(family)
+    conditions.find(unit.condition)
+    if unit.control and not own.NAME.fullmatch(unit.control):
+        raise PARAM_CHOICE(
+            "There is no such control",
+            found=repr(unit.control)[:70],
+            allowed="letters, digits, - and _",
+            todo=f"Change {CONTROL.name}",
+        )
+    unit.network(family)
     for param in UNIT_PARAMS:
         param.check(getattr(unit, param.name))
     if unit.start >= unit.end:

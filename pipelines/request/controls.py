@@ -128,7 +128,16 @@ RESOLUTION = Param(
     help="The short side of the picture while it is annotated.",
 )
 
-UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END)
+CONTROL = Param(
+    name="control",
+    label="Control",
+    kind="text",
+    default="",
+    length=60,
+    help="A control of your own from weights/controls, by its name; left empty, the model's.",
+)
+
+UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END, CONTROL)
 RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT)
 
 

@@ -102,9 +102,9 @@ def killed(folder: Path, times: int, *, starting: int, at: Moment = generating) 
 class program:
     """The program, started in a group of its own; what it says arrives in a list."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    def __init__(self, folder: Path, *flags: str, module: str = __name__) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(folder), *flags],
+            [sys.executable, "-m", module, str(folder), *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
