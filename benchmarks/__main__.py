@@ -1,4 +1,4 @@
-"""`python -m benchmarks [start] [canny] [loop] [--json FILE]`: every figure beside its alternative."""
+"""`python -m benchmarks [NAME ...] [--json FILE]`: every figure beside its alternative."""
 
 import os
 
@@ -12,11 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import canny, loop, start
+from benchmarks import canny, loop, start, world
 from benchmarks.table import Row, aligned, machine
 from tests import tiny_family
 
-BENCHMARKS = {"start": start.measure, "canny": canny.measure, "loop": loop.measure}
+BENCHMARKS = {"start": start.measure, "canny": canny.measure, "loop": loop.measure, "world": world.measure}
 
 
 def main() -> None:
