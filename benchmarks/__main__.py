@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import annotators, canny, loop, start, training
+from benchmarks import annotators, canny, loop, start, training, world
 from benchmarks.table import Row, aligned, machine
 from tests import tiny_family
 
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "loop": loop.measure,
     "annotators": annotators.measure,
     "training": training.measure,
+    "world": world.measure,
 }
 
 

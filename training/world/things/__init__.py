@@ -1,0 +1,1 @@
+"""Things that stand in scenes: each a function that puts its solids into a place and returns nothing."""
