@@ -15,7 +15,8 @@ class Limits:
     `formats` are Pillow's names, `files` how many one upload may bring. `pixels`, `shortest_side` and
     `aspect` hold for pictures that come in, `smallest_side`, `largest_side` and `budget` (count * steps *
     width * height) for pictures that are made, `working_side` (a short side) and `maps` (at once) for
-    annotating. `fetches` is whether visitors may have weights fetched.
+    annotating. `job_seconds` is how long a job may hold the device, `fetches` whether visitors may have
+    weights fetched.
     """
 
     formats: tuple[str, ...]
@@ -34,7 +35,7 @@ class Limits:
     budget: int
     working_side: int
     maps: int
-    job_seconds: int
+    job_seconds: int | None
     queue: int
     queue_each: int
     fetches: bool
@@ -57,13 +58,13 @@ LOCAL = Limits(
     budget=8 * 50 * 1024 * 1024,
     working_side=4096,
     maps=100,
-    job_seconds=600,
+    job_seconds=None,
     queue=200,
     queue_each=200,
     fetches=True,
 )
 # A guest in the house may make what the owner makes, but hands files only to well-tried decoders.
-LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), queue=64, queue_each=64)
+LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), job_seconds=600, queue=64, queue_each=64)
 PUBLIC = replace(
     LAN,
     formats=("PNG", "JPEG", "WEBP"),

@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from errors import CANCELLED, DRAINING, INTERRUPTED, WORKER_LOST, ArmatureError
+from errors import CANCELLED, DRAINING, INTERRUPTED, TIMEOUT, WORKER_LOST, ArmatureError
 from pipelines.homes import Home
 from pipelines.jobs import DEVICE, Job, JobBook
 from pipelines.lanes import Lane
@@ -40,13 +40,18 @@ class Engine:
         *,
         beside: Mapping[str, Home] = MappingProxyType({}),
         patience: float = PATIENCE,
+        longest: float | None = None,
         dropped: Callable[[str], object] = lambda job_id: None,
     ) -> None:
-        """`dropped` is told of every job that left its worker without being done: its files are orphans."""
+        """`longest` is how many seconds a job may hold the device, the loading of its models not counted.
+
+        `dropped` is told of every job that left its worker without being done: its files are orphans.
+        """
         homes = {DEVICE: home, **beside}
         self._lanes = {name: Lane(name, home, patience) for name, home in homes.items()}
         self._device = self._lanes[DEVICE]
         self._book = book
+        self._longest = longest
         self._dropped = dropped
         self._signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
         self._ping, self._pong = 0, 0
@@ -181,6 +186,7 @@ class Engine:
                 self._stop(signal)
             elif signal is not None:
                 self._hear(*signal)
+            self._end_overlong()
             for lane in self._lanes.values():
                 lane.replace_late()
                 if not self._draining:
@@ -192,6 +198,19 @@ class Engine:
             if stop.job_id in lane.running:
                 lane.stop(stop)
 
+    def _end_overlong(self) -> None:
+        """A job that has had its time fails, and leaves the device at its next step."""
+        if self._longest is None:
+            return
+        for job_id in self._device.overlong(self._longest):
+            error = TIMEOUT(
+                "This took longer than one job may take here",
+                allowed=f"{self._longest:g} s",
+                todo="Ask for fewer or smaller pictures, or fewer steps",
+            )
+            self._book.change(job_id, state="failed", error=error, preview=None)
+            self._device.stop(Stop(job_id))
+
     def _hear(self, lane: Lane, report: Report) -> None:
         match report:
             case Standing(state, error):
@@ -199,6 +218,8 @@ class Engine:
                 if error is not None:
                     self._fail_running(lane, error)
             case Moved(job_id, progress):
+                if progress.stage != "loading":
+                    lane.work(job_id)
                 self._book.change(job_id, **_moved(self._book.get(job_id), progress))
             case Ended():
                 lane.left(report.job_id)

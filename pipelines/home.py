@@ -74,7 +74,7 @@ def lasting_engine(
     home: Home = ThreadHome(worker) if in_process else ProcessHome(worker)
     dropped = partial(results.set_aside, worker.outputs)
     beside = {FETCH: ThreadHome(fetching)} if fetching and limits.fetches else {}
-    return Engine(home, book, beside=beside, dropped=dropped)
+    return Engine(home, book, beside=beside, longest=limits.job_seconds, dropped=dropped)
 
 
 def passing_engine(worker: Worker) -> Engine:

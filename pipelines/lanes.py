@@ -19,6 +19,7 @@ class Lane:
         self.state = EngineState()
         self.broken: ArmatureError | None = None  # why the worker can't run anything
         self.running: set[str] = set()  # what the worker holds: one job, and urgent ones beside it
+        self.began: dict[str, float] = {}  # jobs that have their models, and since when
         self.late: dict[str, float] = {}  # stopped jobs, and when they must have come back
         self._patience = patience
         self._deaths = 0  # in a row, without having been ready in between
@@ -41,18 +42,31 @@ class Lane:
         self.home.send(run)
 
     def stop(self, stop: Stop) -> None:
-        """Tell the worker to leave a job, and from when on it is late."""
-        self.late.setdefault(stop.job_id, time.monotonic() + self._patience)
+        """Tell the worker to leave a job, and from when on it is late: never, if some of it is to be kept."""
+        if not stop.keep:
+            self.late.setdefault(stop.job_id, time.monotonic() + self._patience)
         self.home.send(stop)
+
+    def work(self, job_id: str) -> None:
+        """A job has its models, and its time runs."""
+        if job_id in self.running:
+            self.began.setdefault(job_id, time.monotonic())
+
+    def overlong(self, seconds: float) -> list[str]:
+        """The jobs that have worked for longer than that, and were not told to end yet."""
+        now = time.monotonic()
+        return [name for name, since in self.began.items() if now - since > seconds and name not in self.late]
 
     def left(self, job_id: str) -> None:
         """A job has come back."""
         self.running.discard(job_id)
+        self.began.pop(job_id, None)
         self.late.pop(job_id, None)
 
     def clear(self) -> set[str]:
         """Forget what the worker held; answers what that was."""
         held, self.running = self.running, set()
+        self.began.clear()
         self.late.clear()
         return held
 

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Plain:
 NORMAL, URGENT, BESIDE = Plain(), Plain(urgent=True), Plain(lane="beside", shared=True)
 KINDS = {
     "echo": NORMAL, "gated": NORMAL, "batch": NORMAL, "broken": NORMAL, "refused": NORMAL, "die": NORMAL,
-    "hang": NORMAL, "quick": URGENT, "beside": BESIDE,
+    "hang": NORMAL, "loading": NORMAL, "quick": URGENT, "beside": BESIDE,
 }  # fmt: skip
 
 
@@ -74,6 +74,12 @@ def gated(job_id: str, payload: Any) -> Iterator[Any]:
         yield {"taken": taken}
     finally:
         (folder / "closed").write_text(str(taken))
+
+
+def loading(job_id: str, payload: Any) -> Iterator[Any]:
+    """As `gated` with two steps, and all of them are loading."""
+    for step in gated(job_id, payload | {"steps": 2}):
+        yield replace(step, stage="loading") if isinstance(step, Progress) else step
 
 
 def batch(job_id: str, payload: Any) -> Iterator[Any]:
@@ -113,7 +119,7 @@ def hang(job_id: str, payload: Any) -> Iterator[Any]:
 
 HANDLERS: dict[str, Handler] = {
     "echo": echo, "gated": gated, "batch": batch, "broken": broken, "refused": refused, "die": die,
-    "hang": hang, "quick": echo, "beside": gated,
+    "hang": hang, "loading": loading, "quick": echo, "beside": gated,
 }  # fmt: skip
 
 
