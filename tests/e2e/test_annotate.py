@@ -86,7 +86,8 @@ def test_what_is_lacking_says_exactly_how_to_get_it_and_another_picture_clears_i
     card.locator("summary").click()
     told = card.locator("p").inner_text()
     assert "hf download lllyasviel/Annotators body_pose_model.pth hand_pose_model.pth facenet.pth" in told
-    assert "/annotators/lllyasviel--Annotators in the project" in told
+    assert "/annotators/lllyasviel--Annotators" in told
+    assert "cli.py weights get openpose in the project's folder" in told
     assert captions(studio) == {}
     studio.page.locator("#annotate-picture").get_by_label("Remove Image").click()
     studio.page.wait_for_selector("#sheet .empty", timeout=PATIENCE)

@@ -11,9 +11,11 @@ WAITS = "In the queue"
 
 
 def job_of(studio: Studio) -> str:
-    """The id of the job that the progress panel shows."""
-    studio.page.wait_for_selector("#progress [data-job]", timeout=PATIENCE)
-    return studio.page.get_attribute("#progress [data-job]", "data-job") or ""
+    """The id of the job that the progress panel shows; it may end, and be gone, while that is read."""
+    found = studio.page.wait_for_function(
+        "() => document.querySelector('#progress [data-job]')?.dataset.job", timeout=PATIENCE
+    )
+    return str(found.json_value())
 
 
 def forgive_the_cut(seen: Seen) -> None:
