@@ -20,7 +20,7 @@ from pipelines.runner import Handler
 from tests.pipelines.recipes import Plain, wait_for
 from tests.test_architecture import MAY_IMPORT
 
-SECRET = "my neighbour Ada in her garden"
+SECRET = "my neighbour Otto in her garden"
 STAGES = ("loading", "denoising", "decoding", "saving")
 
 
@@ -82,7 +82,7 @@ def run(home: Callable[[], Home], *payloads: dict[str, Any]) -> list[str]:
     """The ids of these jobs, which are over."""
     engine = Engine(home(), JobBook({"generate": Plain()}))
     engine.start()
-    ids = [engine.submit("generate", payload | {"prompt": SECRET}, owner="ada") for payload in payloads]
+    ids = [engine.submit("generate", payload | {"prompt": SECRET}, owner="otto") for payload in payloads]
     for job_id in ids:
         *_, _ = engine.follow(job_id)
     engine.close(patience=5)
@@ -146,8 +146,8 @@ def test_in_public_nothing_that_a_visitor_says_is_written(
     assert "INPUT_GONE: Not here" in errors
     for text in (file.read_text("ascii"), errors):
         assert SECRET not in text
-        assert "Ada" not in text
-        assert "ada" not in text
+        assert "Otto" not in text
+        assert "otto" not in text
 
 
 def test_what_libraries_chat_about_is_left_out(configured: Callable[[Profile], Path]) -> None:
