@@ -102,6 +102,7 @@ def test_a_cancelled_run_changes_nothing(studio: Studio, scene: Path) -> None:
 
 def test_annotating_beside_a_running_generation(studio: Studio, scene: Path) -> None:
     before = ready_to_generate(studio, scene, LONG)
+    studio.set_number("count", 8)
     studio.generate()
     studio.wait_for_step()
     studio.set_number("canny-canny-high_threshold", 255)
