@@ -25,14 +25,6 @@ def table(place: Place, colour: Colour, wide: float = 1.5, deep: float = 0.85, h
     legs(place, made("table", "plain", darker(colour, 0.85)), wide, deep, high - 0.06, 0.08)
 
 
-def round_table(place: Place, colour: Colour, radius: float = 0.55, high: float = 0.74) -> None:
-    """A round table on one leg."""
-    place.tube(made("table", "plain", colour), (0, high - 0.06, 0), (0, high, 0), radius)
-    leg = made("table", "plain", darker(colour, 0.8))
-    place.tube(leg, (0, 0.04, 0), (0, high - 0.05, 0), 0.06)
-    place.tube(leg, (0, 0, 0), (0, 0.05, 0), radius * 0.55)
-
-
 def chair(place: Place, colour: Colour, seat: float = 0.46) -> None:
     """A chair that faces the front."""
     wood = made("chair", "plain", colour)
