@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """One file or folder on the Hub, and the licence under which it comes."""
+    """One file or folder on the Hub, and the licence under which it comes.
 
-    repo: str
+    Without a `repo` it comes with the program, and `subfolder` is below the folder of weights.
+    """
+
+    repo: str = ""
     file: str = ""
     subfolder: str = ""
     licence: str = ""
