@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import annotators, canny, loop, start, training, world
+from benchmarks import annotators, canny, loop, pocket, start, training, world
 from benchmarks.table import Row, aligned, machine
 from tests import tiny_family
 
@@ -21,6 +21,7 @@ BENCHMARKS = {
     "canny": canny.measure,
     "loop": loop.measure,
     "annotators": annotators.measure,
+    "pocket": pocket.measure,
     "training": training.measure,
     "world": world.measure,
 }

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """One file or folder on the Hub, and the licence under which it comes."""
+    """One file or folder on the Hub, and the licence under which it comes.
 
-    repo: str
+    Without a `repo` it comes with the program, and `subfolder` is below the folder of weights.
+    """
+
+    repo: str = ""
     file: str = ""
     subfolder: str = ""
     licence: str = ""
@@ -61,7 +64,7 @@ POCKET = Family(
     name="pocket",
     title="Pocket",
     help="Small and built in: works at once, everywhere, on drawn scenes.",
-    side=256,
+    side=128,
     multiple=64,
     smallest=128,
     largest=512,

@@ -123,6 +123,7 @@ class Store:
         return tuple(
             found
             for weight in weights
+            if weight.repo
             for found in self._wanted(weight, self._annotator_folder(weight), (weight.file,), ())
         )
 
@@ -167,6 +168,10 @@ class Store:
         missing: dict[str, list[str]] = {}
         for weight in weights:
             if self.annotator_missing((weight,)):
+                if not weight.repo:
+                    return (
+                        f"{self.weights.name}/{weight.subfolder} is not part of this checkout: choose another"
+                    )
                 missing.setdefault(weight.repo, []).append(f"{weight.subfolder}/{weight.file}".lstrip("/"))
         commands = [
             self._command(
@@ -179,6 +184,8 @@ class Store:
         return _way([name] if name else [], commands) if commands else ""
 
     def _annotator_folder(self, weight: Weight) -> Path:
+        if not weight.repo:
+            return self.weights / weight.subfolder
         return self.weights / "annotators" / weight.repo.replace("/", "--") / weight.subfolder
 
     def size(self, family: str, control: str | None = None) -> int:

@@ -298,7 +298,7 @@ def test_the_map_is_canny_of_the_fitted_picture(
     values = {"low_threshold": low, "high_threshold": high}
     _, map, info = ask("/canny", prompt="x", steps=1, values=values)
     width, height = info["request"]["width"], info["request"]["height"]
-    assert (width, height) == (320, 256)
+    assert (width, height) == (192, 128)
     edges = cv2.Canny(fit(pixels(picture), width, height, "area"), low, high)
     assert 0 < edges.mean() < 128
     assert np.array_equal(pixels(map), np.repeat(edges[:, :, None], 3, axis=2))

@@ -124,7 +124,7 @@ def test_what_is_shared_survives_changing_tab(studio: Studio, scene: Path) -> No
 
 
 def test_a_tab_takes_a_ready_map(studio: Studio, tmp_path: Path) -> None:
-    drawn = drawn_map(256, 256)
+    drawn = drawn_map(128, 128)
     file = tmp_path / "map.png"
     Image.fromarray(drawn).save(file)
     studio.choose_tab("Soft edges", "softedge")
@@ -133,7 +133,7 @@ def test_a_tab_takes_a_ready_map(studio: Studio, tmp_path: Path) -> None:
     studio.open_settings()
     studio.set_number("steps", SHORT)
     studio.generate("softedge")
-    assert pixels(studio.picture_after()).shape == (256, 256, 3)
+    assert pixels(studio.picture_after()).shape == (128, 128, 3)
 
 
 def test_a_tab_without_its_model_says_so(studio: Studio) -> None:

@@ -153,6 +153,18 @@ def test_the_files_of_an_annotator_lie_under_the_name_of_their_repository(tmp_pa
     assert store.how_to_get_annotator(POSE) == ""
 
 
+def test_what_comes_with_the_program_is_never_fetched(tmp_path: Path) -> None:
+    store = Store(tmp_path / "weights")
+    shipped = (Weight(subfolder="pocket/annotators", file="heads.safetensors"),)
+    assert store.annotator_files(shipped) == (
+        tmp_path / "weights" / "pocket" / "annotators" / "heads.safetensors",
+    )
+    assert store.annotator_wanted(shipped) == ()
+    assert store.how_to_get_annotator(shipped, "pocket_depth") == (
+        "weights/pocket/annotators is not part of this checkout: choose another"
+    )
+
+
 def test_files_of_two_repositories_are_fetched_by_two_commands(tmp_path: Path) -> None:
     weights = (*POSE, Weight(repo="c/d", subfolder="e", file="f.bin"))
     text = Store(tmp_path).how_to_get_annotator(weights)
