@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.browsing import PATIENCE, Studio
 from tests.e2e.conftest import Seen, Visit
-from tests.e2e.test_studio import LONG, ready_to_generate
+from tests.e2e.test_studio import LONG, MANY, ready_to_generate
 
 WAITS = "In the queue"
 
@@ -132,7 +132,7 @@ def test_a_double_click_makes_one_job(studio: Studio, scene: Path) -> None:
 
 
 def test_stopping_keeps_the_pictures_that_are_finished(studio: Studio, scene: Path) -> None:
-    ready_to_generate(studio, scene, 30)
+    ready_to_generate(studio, scene, 100)
     studio.set_number("count", 8)
     studio.generate()
     second_group = re.compile(r"step (3[1-9]|[4-9]\d|1\d\d) of")
