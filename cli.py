@@ -7,6 +7,8 @@ import argparse
 import dataclasses
 import json
 import logging
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,21 +20,23 @@ import annotators
 import doctor
 import gate
 import settings
-from annotators import ANNOTATORS
+from annotators import ANNOTATORS, Annotation, Annotator
 from conditions import CONDITIONS, Condition
-from errors import INTERNAL, PARAM_TYPE, ArmatureError, ours
+from errors import INTERNAL, PARAM_CHOICE, PARAM_TYPE, ArmatureError, ours
 from gate import LIMITS
 from models.catalogue import FAMILIES
 from models.store import Store
 from params import Param
-from pipelines import home
+from pipelines import folders, home
 from pipelines.engine import Engine, Job
+from pipelines.folders import Outcome
 from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import Saved
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.controls import (
     NEGATIVE_PROMPT,
     PROMPT,
+    RESOLUTION,
     RUN_PARAMS,
     UNIT_PARAMS,
 )
@@ -42,6 +46,7 @@ from pipelines.worker import Worker
 
 log = logging.getLogger("armature")
 OPTIONS: tuple[Param, ...] = (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS)
+BAR = 24  # characters
 FLAGS = {NEGATIVE_PROMPT.name: "negative"}  # where the flag is shorter than the control's name
 
 
@@ -74,25 +79,57 @@ def list_conditions(given: argparse.Namespace) -> None:
         print(f"{entry['name']:14} {entry['title']:16} {methods:14} {entry['help']}")
 
 
-def annotate(given: argparse.Namespace) -> None:
-    """The map of one picture."""
+def annotate(given: argparse.Namespace) -> int:
+    """The map of one picture, or of every picture in a folder."""
     method = annotators.find(given.name)
-    values = _set_values(method.params, given.set)
+    values: dict[str, Any] = dict(gate.check_values(method.params, _set_values(method.params, given.set)))
+    RESOLUTION.check(given.resolution)
+    if given.source.is_dir():
+        return _annotate_folder(given, method, values)
+    target = given.target / f"{given.source.stem}.png" if given.target.is_dir() else given.target
     notices: tuple[str, ...] = ()
     if method.source == "picture":
+        if target.resolve() == given.source.resolve():
+            raise PARAM_CHOICE("The map would take the picture's place", todo="Name another file for the map")
         picture = gate.open_picture(given.source.resolve(), LIMITS["local"])
         notices = picture.notices
-        with _networks(given) as desk:
-            found = desk.annotation(method.name, picture.pixels, given.resolution, values)
+        with _annotating(given) as annotation:
+            found = annotation(method.name, picture.pixels, given.resolution, values)
     else:
         found = annotators.annotate(method.name, source_of(method, _typed(given.source)), **values)
-    write_png(given.target, found.map, {})
+    write_png(target, found.map, {})
     notices += found.notices
     if given.json:
-        _print_json({"map": str(given.target), "data": found.data, "notices": notices})
-        return
-    _tell(notices)
-    print(given.target)
+        _print_json({"map": _named(target), "data": found.data, "notices": notices})
+    else:
+        _tell(notices)
+        print(_named(target))
+    return 0
+
+
+def _annotate_folder(given: argparse.Namespace, method: Annotator, values: Mapping[str, Any]) -> int:
+    if method.source != "picture":
+        raise PARAM_CHOICE(
+            f"{method.label} starts from no picture",
+            found="a folder",
+            allowed=f"one {method.source}",
+            todo="Choose another annotator, or give a file",
+        )
+    todo = folders.pairs(given.source, given.target)
+    recipe = {"annotator": method.name, "resolution": given.resolution, "values": values}
+    with _annotating(given) as annotation:
+        run = folders.annotate_all(
+            todo,
+            lambda pixels: annotation(method.name, pixels, given.resolution, values),
+            recipe=recipe,
+            limits=LIMITS["local"],
+        )
+        outcomes = _shown(run, len(todo), quiet=given.json)
+    if given.json:
+        _print_json(_outcomes_entry(outcomes))
+    else:
+        _tell_outcomes(outcomes, given.target)
+    return 1 if any(outcome.error for outcome in outcomes) else 0
 
 
 def generate(given: argparse.Namespace) -> None:
@@ -173,14 +210,89 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
 
 
 @contextmanager
-def _networks(given: argparse.Namespace) -> Iterator[Desk]:
-    """A desk for annotating alone: what its networks need to pass on is gone afterwards."""
+def _annotating(given: argparse.Namespace) -> Iterator[Callable[..., Annotation]]:
+    """`Desk.annotation`. What goes to the networks and comes back is gone after each picture."""
     with tempfile.TemporaryDirectory() as folder:
         worker = Worker(
             weights=given.weights, outputs=Path(folder), device=given.device, family=next(iter(FAMILIES))
         )
         with _engine(worker) as engine:
-            yield _desk(engine, worker)
+            desk = _desk(engine, worker)
+
+            def annotation(*what: Any) -> Annotation:
+                try:
+                    return desk.annotation(*what)
+                finally:
+                    shutil.rmtree(worker.outputs / PICTURES, ignore_errors=True)
+
+            yield annotation
+
+
+def _shown(run: Iterator[Outcome], total: int, *, quiet: bool) -> list[Outcome]:
+    """Every outcome of a folder; meanwhile a bar on a terminal."""
+    shows = not quiet and sys.stderr.isatty()
+    outcomes: list[Outcome] = []
+    for outcome in run:
+        outcomes.append(outcome)
+        if shows:
+            print(f"\r\033[K{_bar(outcomes, total)}", end="", file=sys.stderr, flush=True)
+    if shows:
+        print("\r\033[K", end="", file=sys.stderr)
+    return outcomes
+
+
+def _bar(outcomes: Sequence[Outcome], total: int) -> str:
+    """How far a folder is, and how long the rest takes at the pace of what was not there before."""
+    done = len(outcomes)
+    times = [outcome.seconds for outcome in outcomes if outcome.state != "kept"]
+    failed = sum(outcome.state == "failed" for outcome in outcomes)
+    filled = BAR * done // total
+    parts = [f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{total}"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{sum(times) / len(times) * (total - done):.0f} s left"] if times and done < total else []
+    return ", ".join(parts)
+
+
+def _tell_outcomes(outcomes: Sequence[Outcome], target: Path) -> None:
+    """What became of a folder: notices and failures by name, and the numbers last."""
+    for outcome in outcomes:
+        _tell([f"{_named(outcome.pair.source)}: {notice}" for notice in outcome.notices])
+    for outcome in outcomes:
+        if outcome.error is not None:
+            print(f"{_named(outcome.pair.source)}: {outcome.error}", file=sys.stderr)
+    made, kept, failed = (
+        sum(outcome.state == state for outcome in outcomes) for state in ("made", "kept", "failed")
+    )
+    print(f"{made} made, {kept} kept from before, {failed} failed: {_named(target)}")
+
+
+def _outcomes_entry(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    return {
+        "maps": [
+            {
+                "picture": _named(outcome.pair.source),
+                "map": _named(outcome.pair.target),
+                "state": outcome.state,
+                "notices": outcome.notices,
+            }
+            for outcome in outcomes
+            if outcome.error is None
+        ],
+        "failed": [
+            {
+                "picture": _named(outcome.pair.source),
+                "code": outcome.error.code.name,
+                "message": outcome.error.message,
+            }
+            for outcome in outcomes
+            if outcome.error is not None
+        ],
+    }
+
+
+def _named(path: Path) -> str:
+    """A path that can be printed, whatever bytes are in its name."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _typed(source: Path) -> str:
@@ -268,6 +380,11 @@ def _tell(notices: Sequence[str]) -> None:
         print(notice, file=sys.stderr)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """A refusal in a job is what the command ends with: said once, and where it was raised says nothing."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ArmatureError))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cli.py", description="Armature without a browser.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -282,9 +399,11 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("annotate", annotate)
     sub.add_argument("name", metavar="NAME", help=", ".join(ANNOTATORS))
-    sub.add_argument("source", metavar="IN", type=Path, help="the picture")
-    sub.add_argument("target", metavar="OUT", type=Path, help="the map, a PNG")
-    sub.add_argument("--resolution", type=int, default=512, help="working short side (%(default)s)")
+    sub.add_argument("source", metavar="IN", type=Path, help="the picture, or a folder of pictures")
+    sub.add_argument("target", metavar="OUT", type=Path, help="the map, a PNG; or the folder of maps")
+    sub.add_argument(
+        "--resolution", type=int, default=RESOLUTION.default, help="working short side (%(default)s)"
+    )
     _add_set(sub)
     settings.add_shared_flags(sub, settings.from_process())
 
@@ -332,4 +451,5 @@ def _add_option(parser: argparse.ArgumentParser, param: Param) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pipelines.runner").addFilter(_is_news)
     sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ The tab, its endpoint, the command line's listing and `docs/conditions.md` are m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -12,6 +12,7 @@ from annotators import ANNOTATORS
 from annotators.base import Annotator
 from errors import MODEL_MISSING, PARAM_CHOICE
 from models.catalogue import FAMILIES, Control
+from params import Value
 
 MapResize: TypeAlias = Literal["nearest", "area"]
 Polarity: TypeAlias = Literal["white_on_black", "black_on_white", "near_is_white", "colour"]
@@ -27,7 +28,8 @@ class Condition:
 
     `annotators` are names, the default first. `controls` names the control for each family that has one.
     `resize` is the rule for a map that the user brings, `polarity` what its values mean, `needs` the tool
-    that its tab carries beside the upload, `agreement` how well a result kept the structure is measured.
+    that its tab carries beside the upload, `agreement` how well a result kept the structure is measured;
+    `judge_values` are the settings with which its annotator then looks at the result.
     """
 
     name: str
@@ -39,11 +41,18 @@ class Condition:
     agreement: Agreement
     resize: MapResize = "area"
     needs: Need = "none"
+    judge_values: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def available_annotators(self) -> tuple[Annotator, ...]:
         """The annotators to choose from, the default first."""
         return tuple(ANNOTATORS[name] for name in self.annotators)
+
+    @property
+    def finder(self) -> Annotator | None:
+        """The first annotator that finds the map in any picture; None where all start from something else."""
+        found = (a for a in self.available_annotators if a.source == "picture" and not a.of_maps)
+        return next(found, None)
 
     def control(self, family: str) -> Control:
         """The control that serves this condition in a family, or a refusal in words."""
@@ -111,6 +120,7 @@ CONDITIONS: dict[str, Condition] = {
             polarity="white_on_black",
             agreement="edge_f1",
             needs="canvas",
+            judge_values=MappingProxyType({"roughness": 0.0}),  # what is there, not another hand's strokes
         ),
         Condition(
             name="lineart",

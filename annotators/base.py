@@ -43,7 +43,7 @@ class Annotator:
     the caller has parsed with `gate.parse_pose`: whatever it is, `run` refuses what is no pose. Its keyword
     arguments are the names of `params`.
     `resample` says how a map is brought from the working size to the picture's; an annotator that `rescales`
-    nothing gets the picture as it came.
+    nothing gets the picture as it came. One that is `of_maps` starts from a picture that is a map already.
     """
 
     name: str
@@ -56,3 +56,4 @@ class Annotator:
     load: Callable[[tuple[Path, ...]], Network] = no_network
     resample: Literal["nearest", "smooth"] = "smooth"
     rescales: bool = True
+    of_maps: bool = False

@@ -16,4 +16,5 @@ INVERT = Annotator(
     help="The negative of the picture: for black lines on white paper, or depth in which far is white.",
     run=run,
     rescales=False,
+    of_maps=True,
 )

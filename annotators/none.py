@@ -14,4 +14,5 @@ NONE = Annotator(
     help="The picture is used as it is: for maps drawn by hand or made elsewhere.",
     run=run,
     rescales=False,
+    of_maps=True,
 )

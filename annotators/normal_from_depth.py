@@ -87,4 +87,5 @@ NORMAL_FROM_DEPTH = Annotator(
         ),
     ),
     run=run,
+    of_maps=True,
 )

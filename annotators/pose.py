@@ -33,6 +33,7 @@ COLOURS = (  # once around the circle of hues
     *((step, 0, 255) for step in UP),
     *((255, 0, step) for step in DOWN),
 )
+PALER = 0.6  # a limb is this much darker than the joint of its colour
 STICK, JOINT, FACE_DOT = 4, 4, 3  # half the width of a limb, and radii, in pixels
 PARTS = {"body": "pose", "left_hand": "hand_left", "right_hand": "hand_right", "face": "face"}  # in OpenPose
 
@@ -84,7 +85,7 @@ def _draw_body(canvas: Pixels, points: Points) -> None:
             half = int((down**2 + across**2) ** 0.5 / 2)
             angle = int(math.degrees(math.atan2(down, across)))
             outline = cv2.ellipse2Poly(middle, (half, STICK), angle, 0, 360, 1)
-            cv2.fillConvexPoly(canvas, np.array(outline), [int(value * 0.6) for value in colour])
+            cv2.fillConvexPoly(canvas, np.array(outline), [int(value * PALER) for value in colour])
     for point, colour in zip(points, COLOURS, strict=False):
         if point:
             cv2.circle(canvas, (int(point[0]), int(point[1])), JOINT, colour, thickness=-1)

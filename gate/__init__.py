@@ -6,6 +6,7 @@
     colours.py    a decoded picture of any mode -> RGB
     uploads.py    a path that a browser names -> a file of ours
     values.py     text, numbers, sizes, JSON
+    records.py    lists in JSON lines, and the files that they name
 
 What comes in may be made to do harm: it is measured before it is read and named before it is parsed; and what
 leaves is plain: an array, a path inside a folder, checked values.
@@ -13,7 +14,8 @@ leaves is plain: an array, a path inside a folder, checked values.
 
 from gate.limits import LIMITS, OWN_FILES, Limits, Profile
 from gate.pictures import Picture, open_picture
-from gate.uploads import resolve_upload
+from gate.records import Record, name_inside, read_records, read_text
+from gate.uploads import file_bytes, resolve_upload
 from gate.values import check_size, check_values, clean_text, parse_json, parse_pose
 
 __all__ = [
@@ -22,11 +24,16 @@ __all__ = [
     "Limits",
     "Picture",
     "Profile",
+    "Record",
     "check_size",
     "check_values",
     "clean_text",
+    "file_bytes",
+    "name_inside",
     "open_picture",
     "parse_json",
     "parse_pose",
+    "read_records",
+    "read_text",
     "resolve_upload",
 ]

@@ -14,7 +14,8 @@ class Limits:
 
     `formats` are Pillow's names, `files` how many one upload may bring. `pixels`, `shortest_side` and
     `aspect` hold for pictures that come in, `smallest_side`, `largest_side` and `budget` (count * steps *
-    width * height) for pictures that are made.
+    width * height) for pictures that are made, `working_side` (a short side) and `maps` (at once) for
+    annotating.
     """
 
     formats: tuple[str, ...]
@@ -31,6 +32,8 @@ class Limits:
     smallest_side: int
     largest_side: int
     budget: int
+    working_side: int
+    maps: int
     job_seconds: int
     queue: int
     queue_each: int
@@ -51,6 +54,8 @@ LOCAL = Limits(
     smallest_side=128,
     largest_side=2048,
     budget=8 * 50 * 1024 * 1024,
+    working_side=4096,
+    maps=100,
     job_seconds=600,
     queue=200,
     queue_each=200,
@@ -70,6 +75,8 @@ PUBLIC = replace(
     count=2,
     largest_side=768,
     budget=2 * 50 * 768 * 768,
+    working_side=1024,
+    maps=16,
     job_seconds=60,
     queue_each=3,
 )

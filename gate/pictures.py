@@ -33,10 +33,14 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A user's picture: RGB uint8 (H, W, 3) in sRGB, upright, opaque, read-only; and what was done to it."""
+    """A user's picture: RGB uint8 (H, W, 3) in sRGB, upright, opaque, read-only; and what was done to it.
+
+    `mode` is what the file holds, in Pillow's words, with an A for any kind of transparency: "RGB" as it is.
+    """
 
     pixels: Pixels
     notices: tuple[str, ...] = ()
+    mode: str = "RGB"
 
 
 # What Pillow and its codecs raise about bytes that they can't make sense of.
@@ -116,6 +120,7 @@ def _decoded(data: bytes, name: str, limits: Limits) -> Picture:
         several = getattr(image, "is_animated", False)
         mend_key(image)
         image.load()
+        mode = f"{image.mode.removesuffix('A')}A" if image.has_transparency_data else image.mode
         # A TIFF has no such block: Pillow turns it upright by itself.
         turn = files.orientation(exif or image.info.get("exif", b""))
         rgb, notices = to_rgb(image)
@@ -126,7 +131,7 @@ def _decoded(data: bytes, name: str, limits: Limits) -> Picture:
             f"The file holds several {'pages' if name == 'TIFF' else 'frames'}: the first is used.",
             *notices,
         )
-    return Picture(pixels, notices)
+    return Picture(pixels, notices, mode)
 
 
 def _check_shape(width: int, height: int, limits: Limits) -> None:

@@ -83,6 +83,7 @@ PRINTS: dict[Place, str] = {
 }
 BORDERS: dict[Place, str] = {
     ("cli.py", "main"): "what fails in a command becomes its message and exit code",
+    ("pipelines/folders.py", "_outcome"): "a picture that breaks has failed, and the next one follows",
     ("doctor.py", "examine"): "a check that breaks is a check that failed, and the next one follows",
     ("doctor.py", "_imports"): "whatever a library fails with as it loads is what was to be found out",
     ("ui/border.py", "answers.guarded"): "what fails in a call becomes an error on the page",

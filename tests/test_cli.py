@@ -1,6 +1,8 @@
 """The command line: its JSON, its exit codes, and that it takes the same road as the page."""
 
 import json
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,13 @@ import pytest
 from PIL import Image
 
 import cli
+from annotators import ANNOTATORS
 from conditions import CONDITIONS
+from errors import MODEL_MISSING
 from models.store import Store
+from pipelines.pictures import PictureStore
 from pipelines.request import GenerateRequest
+from tests.annotators import random_weights
 
 
 @pytest.fixture
@@ -134,3 +140,147 @@ def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
     assert left.value.code == 2
+
+
+# A folder
+
+
+@pytest.fixture
+def pictures(picture: Path, tmp_path: Path) -> Path:
+    """A folder with two pictures, one of them below, and a broken file between them."""
+    folder = tmp_path / "pictures"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.png").write_bytes(picture.read_bytes())
+    (folder / "deep" / "z.png").write_bytes(picture.read_bytes())
+    (folder / "broken.png").write_text("no picture at all")
+    (folder / "captions.txt").write_text("not looked at")
+    return folder
+
+
+def test_a_folder_becomes_a_folder_of_maps_and_a_broken_file_is_told(
+    capsys: pytest.CaptureFixture[str], pictures: Path, picture: Path, tmp_path: Path
+) -> None:
+    maps = tmp_path / "maps"
+    arguments = ["annotate", "canny", pictures, maps, "--json", "--set", "low_threshold=10"]
+    code, answer = run(capsys, *arguments)
+    assert code == 1
+    assert [(entry["map"], entry["state"]) for entry in answer["maps"]] == [
+        (str(maps / "a.png"), "made"),
+        (str(maps / "deep" / "z.png"), "made"),
+    ]
+    (failed,) = answer["failed"]
+    assert (failed["picture"], failed["code"]) == (str(pictures / "broken.png"), "IMG_FORMAT")
+    with Image.open(picture) as source, Image.open(maps / "deep" / "z.png") as found:
+        assert np.array_equal(np.asarray(found)[..., 0], cv2.Canny(np.asarray(source), 10, 200))
+    (pictures / "broken.png").write_bytes(picture.read_bytes())
+    code, answer = run(capsys, *arguments)
+    assert code == 0
+    assert [entry["state"] for entry in answer["maps"]] == ["kept", "made", "kept"]
+    assert answer["failed"] == []
+
+
+def test_a_folder_is_told_to_people_too(
+    capsys: pytest.CaptureFixture[str], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert cli.main(["annotate", "canny", str(pictures), str(tmp_path / "maps")]) == 1
+    told = capsys.readouterr()
+    assert "] 3/3, 1 failed" in told.err
+    assert f"{pictures / 'broken.png'}: IMG_FORMAT: " in told.err
+    assert told.out == f"2 made, 0 kept from before, 1 failed: {tmp_path / 'maps'}\n"
+
+
+def test_a_name_of_any_bytes_is_told(
+    capsys: pytest.CaptureFixture[str], pictures: Path, tmp_path: Path
+) -> None:
+    try:
+        (pictures / b"\xff.png".decode("utf-8", "surrogateescape")).write_text("no picture")
+    except OSError:
+        pytest.skip("this file system holds only names in UTF-8")
+    code, answer = run(capsys, "annotate", "canny", pictures, tmp_path / "maps", "--json")
+    assert code == 1
+    assert {Path(entry["picture"]).name for entry in answer["failed"]} == {"broken.png", "\ufffd.png"}
+
+
+def test_a_folder_goes_through_one_network_and_leaves_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The weights are loaded once, and what passes to the worker and back is gone after each picture."""
+    weights = Store(tmp_path / "weights")
+    random_weights.write(weights, "depth_anything")
+    method, loads, kept = ANNOTATORS["depth_anything"], [], []
+    really = PictureStore.put
+
+    def put(store: PictureStore, pixels: Any) -> str:
+        kept.append(len(list(store.path("0" * 64).parents[1].rglob("*.png"))))
+        return really(store, pixels)
+
+    def load(files: tuple[Path, ...]) -> Any:
+        loads.append(files)
+        return method.load(files)
+
+    monkeypatch.setattr(PictureStore, "put", put)
+    monkeypatch.setitem(ANNOTATORS, method.name, replace(method, load=load))
+    cv2.imwrite(str(pictures / "deep" / "z.png"), np.full((64, 64, 3), 9, np.uint8))
+    code, answer = run(
+        capsys, "annotate", method.name, pictures, tmp_path / "maps", "--resolution", 64, "--json",
+        "--weights", weights.weights, "--device", "cpu",
+    )  # fmt: skip
+    assert code == 1
+    assert [entry["state"] for entry in answer["maps"]] == ["made", "made"]
+    assert len(loads) == 1
+    assert kept == [0, 1, 0, 1], "a picture, its map, and then none of them"
+    data = json.loads((tmp_path / "maps" / "a.data.json").read_text("utf-8"))
+    assert data["unit"] == "inverse, relative"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["canny", "{folder}", "{folder}"], "PARAM_CHOICE"),
+        (["canny", "{folder}", "{file}"], "PARAM_CHOICE"),
+        (["canny", "{empty}", "{new}"], "IMG_EMPTY"),
+        (["qr", "{folder}", "{new}"], "PARAM_CHOICE"),
+        (["softedge_pidi", "{folder}", "{new}", "--weights", "{empty}"], "MODEL_MISSING"),
+        (["canny", "{folder}", "{new}", "--resolution", "3"], "PARAM_RANGE"),
+        (["canny", "{folder}", "{new}", "--set", "low_threshold=999"], "PARAM_RANGE"),
+        (["canny", "{file}", "{file}"], "PARAM_CHOICE"),
+    ],
+)
+def test_what_is_wrong_with_all_is_said_once_and_makes_nothing(
+    capsys: pytest.CaptureFixture[str],
+    pictures: Path,
+    picture: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    code: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {"folder": pictures, "file": picture, "empty": tmp_path / "empty", "new": tmp_path / "new"}
+    before = picture.read_bytes()
+    exit_code, answer = run(capsys, "annotate", *(part.format(**places) for part in arguments), "--json")
+    assert (exit_code, answer["error"]["code"]) == (1, code)
+    assert not (tmp_path / "new").exists()
+    assert picture.read_bytes() == before
+
+
+def test_a_map_goes_into_a_folder_under_its_pictures_name(
+    capsys: pytest.CaptureFixture[str], picture: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "maps").mkdir()
+    code, answer = run(capsys, "annotate", "canny", picture, tmp_path / "maps", "--json")
+    assert (code, answer["map"]) == (0, str(tmp_path / "maps" / "picture.png"))
+    assert (tmp_path / "maps" / "picture.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("error", "news"), [(MODEL_MISSING("No weights"), False), (ValueError("a bug"), True)]
+)
+def test_a_refusal_in_a_job_is_said_once(error: Exception, news: bool) -> None:
+    record = logging.LogRecord(
+        "pipelines.runner", logging.ERROR, "", 0, "failed", (), (type(error), error, None)
+    )
+    assert cli._is_news(record) is news

@@ -270,6 +270,7 @@ def test_the_controls_of_a_condition_can_not_be_changed(condition: Condition) ->
         "annotators",
         "models.catalogue",
         "pipelines.request.intake, pipelines.engine",
+        "pipelines.folders",
         "settings",
     ],
 )

@@ -22,6 +22,7 @@ from errors import PARAM_TYPE
 from params import Param
 from pipelines.engine import Engine
 from pipelines.request import GenerateRequest, Saved
+from pipelines.request.controls import RESOLUTION, allowed_params
 from pipelines.request.intake import TYPED, Desk, source_of
 from ui.border import replies
 from ui.uploads import served, served_map, uploaded
@@ -114,16 +115,7 @@ def add_annotate(desk: Desk) -> None:
         choices=tuple(ANNOTATORS),
         help="How the structure is taken out of the picture.",
     )
-    size = Param(
-        name="resolution",
-        label="Resolution",
-        kind="integer",
-        default=512,
-        minimum=annotators.SMALLEST_WORK,
-        maximum=annotators.LARGEST_WORK,
-        step=1,
-        help="The short side of the picture while it is annotated.",
-    )
+    (size,) = allowed_params((RESOLUTION,), desk.limits)
 
     async def call(**given: Any) -> tuple[dict[str, Any], Mapping[str, Any]]:
         return await asyncio.to_thread(annotated, **given)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from annotators import LARGEST_WORK, SMALLEST_WORK
 from gate import Limits
 from params import Param
 from pipelines.schedulers import SCHEDULERS
@@ -116,6 +117,17 @@ END = Param(
     help="The part of the run at which the control lets go.",
 )
 
+RESOLUTION = Param(
+    name="resolution",
+    label="Resolution",
+    kind="integer",
+    default=512,
+    minimum=SMALLEST_WORK,
+    maximum=LARGEST_WORK,
+    step=1,
+    help="The short side of the picture while it is annotated.",
+)
+
 UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END)
 RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT)
 
@@ -127,5 +139,6 @@ def allowed_params(params: tuple[Param, ...], limits: Limits) -> tuple[Param, ..
         NEGATIVE_PROMPT.name: {"length": limits.prompt_characters},
         STEPS.name: {"maximum": limits.steps},
         COUNT.name: {"maximum": limits.count},
+        RESOLUTION.name: {"maximum": limits.working_side},
     }
     return tuple(replace(param, **bounds.get(param.name, {})) for param in params)

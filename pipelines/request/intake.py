@@ -200,10 +200,13 @@ class Desk:
         return gate.check_size(size, multiple=family.multiple, smallest=family.smallest, largest=largest)
 
 
-def fit(pixels: Pixels, width: int, height: int, rule: MapResize) -> Pixels:
+def fit(
+    pixels: Pixels, width: int, height: int, rule: MapResize, *, at: tuple[float, float] = (0.5, 0.5)
+) -> Pixels:
     """RGB uint8 (H, W, 3) at exactly (height, width): scaled to cover it, and cropped at the centre.
 
-    "nearest" keeps the exact colours of a palette; "area" averages where it shrinks.
+    "nearest" keeps the exact colours of a palette; "area" averages where it shrinks. `at` is the place of the
+    crop across and down, from (0, 0), left and top, to (1, 1).
     """
     old_height, old_width = pixels.shape[:2]
     if (old_height, old_width) == (height, width):
@@ -212,7 +215,7 @@ def fit(pixels: Pixels, width: int, height: int, rule: MapResize) -> Pixels:
     grown = (max(width, round(old_width * scale)), max(height, round(old_height * scale)))
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     scaled = cv2.resize(pixels, grown, interpolation=cv2.INTER_NEAREST_EXACT if rule == "nearest" else smooth)
-    left, top = (grown[0] - width) // 2, (grown[1] - height) // 2
+    left, top = int((grown[0] - width) * at[0]), int((grown[1] - height) * at[1])
     return np.ascontiguousarray(scaled[top : top + height, left : left + width]).astype(np.uint8, copy=False)
 
 
