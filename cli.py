@@ -1,4 +1,4 @@
-"""Armature without a browser: `cli.py conditions | annotate | generate | doctor`, each with `--json`.
+"""Armature without a browser: `cli.py conditions | annotate | generate | info | doctor`, each with `--json`.
 
 Exit codes: 0 done, 1 refused or failed with a coded message, 2 bad usage.
 """
@@ -22,14 +22,15 @@ import gate
 import settings
 from annotators import ANNOTATORS, Annotation, Annotator
 from conditions import CONDITIONS, Condition
-from errors import INTERNAL, PARAM_CHOICE, PARAM_TYPE, ArmatureError, ours
+from errors import INTERNAL, META_MISSING, PARAM_CHOICE, PARAM_TYPE, ArmatureError, ours
 from gate import LIMITS
 from models.catalogue import FAMILIES
 from models.store import Store
 from params import Param
-from pipelines import folders, home
+from pipelines import folders, home, metadata
 from pipelines.engine import Engine, Job
 from pipelines.folders import Outcome
+from pipelines.metadata import Memory
 from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import Saved
 from pipelines.request.annotating import Annotated, AnnotateRequest
@@ -41,6 +42,7 @@ from pipelines.request.controls import (
     UNIT_PARAMS,
 )
 from pipelines.request.intake import Desk, source_of
+from pipelines.request.keeping import in_words, overall
 from pipelines.results import write_png
 from pipelines.worker import Worker
 
@@ -164,7 +166,50 @@ def generate(given: argparse.Namespace) -> None:
         return
     _tell([*draft.notices, *saved.notices])
     for image in saved.images:
-        print(image.path)
+        print(", ".join([str(image.path), *in_words([image.agreement])]))
+
+
+def info(given: argparse.Namespace) -> None:
+    """What a PNG says of how it was made."""
+    picture = given.picture.resolve()
+    said = metadata.parameters_from_png(picture)
+    try:
+        memory = metadata.memory_from_png(picture)
+    except ArmatureError as error:
+        if not said or error.code is not META_MISSING:
+            raise
+        memory = None  # of another program, whose text is all there is
+    if given.json:
+        _print_json({"parameters": said} | _memory_entry(picture, memory))
+        return
+    print(said)
+    if memory is not None:
+        _tell_memory(picture, memory)
+
+
+def _tell_memory(picture: Path, memory: Memory) -> None:
+    for entry in memory.maps:
+        beside = metadata.map_beside(picture, entry)
+        print(f"Map of {entry.condition}: {beside or 'no longer beside the picture'}")
+    for sentence in in_words([memory.agreement]):
+        print(f"Agreement: {sentence}")
+
+
+def _memory_entry(picture: Path, memory: Memory | None) -> dict[str, Any]:
+    if memory is None:
+        return {"request": None}
+    return {
+        "request": dataclasses.asdict(memory.request),
+        "image": memory.image,
+        "seed": memory.seed,
+        "agreement": overall(memory.agreement),
+        "agreements": [dataclasses.asdict(kept) for kept in memory.agreement],
+        "maps": [
+            {"condition": entry.condition, "sha256": entry.sha256, "path": str(beside) if beside else None}
+            for entry in memory.maps
+            for beside in (metadata.map_beside(picture, entry),)
+        ],
+    }
 
 
 def examine(given: argparse.Namespace) -> int:
@@ -346,7 +391,13 @@ def _condition_entry(condition: Condition) -> dict[str, Any]:
 def _saved_entry(saved: Saved) -> dict[str, Any]:
     return {
         "images": [
-            {"path": str(image.path), "seed": image.seed, "agreement": None} for image in saved.images
+            {
+                "path": str(image.path),
+                "seed": image.seed,
+                "agreement": image.kept,
+                "agreements": [dataclasses.asdict(kept) for kept in image.agreement],
+            }
+            for image in saved.images
         ],
         "maps": [{"condition": condition, "path": str(path)} for condition, path in saved.maps],
         "seconds": round(saved.seconds, 3),
@@ -417,6 +468,9 @@ def _parser() -> argparse.ArgumentParser:
         _add_option(sub, param)
     settings.add_shared_flags(sub, settings.from_process())
 
+    sub = add("info", info)
+    sub.add_argument("picture", metavar="PNG", type=Path, help="a picture as it was saved")
+
     sub = add("doctor", examine)
     base = settings.from_process()
     sub.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the results")
@@ -439,13 +493,19 @@ def _add_option(parser: argparse.ArgumentParser, param: Param) -> None:
         except ArmatureError as error:
             raise argparse.ArgumentTypeError(error.message) from None
 
+    flag = f"--{FLAGS.get(param.name, param.name)}"
+    words = param.help.replace("%", "%%")
+    if param.kind == "switch":
+        switch = argparse.BooleanOptionalAction
+        parser.add_argument(flag, dest=param.name, action=switch, default=param.default, help=words)
+        return
     parser.add_argument(
-        f"--{FLAGS.get(param.name, param.name)}",
+        flag,
         dest=param.name,
         type=parse,
         default=param.default,
         required=param is PROMPT,
-        help=f"{param.help} ({param.allowed})".replace("%", "%%"),
+        help=f"{words} ({param.allowed})",
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 import gate
@@ -13,6 +14,14 @@ from pipelines import durable
 PICTURES = "pictures"  # their folder in the outputs
 
 
+def content_hash(pixels: Pixels) -> str:
+    """The SHA-256 of an RGB uint8 (H, W, 3) picture: of its size and its pixels."""
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(f"{width}x{height}:".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
 class PictureStore:
     """A folder of PNG files named by the hash of what they show. Equal pictures are one file."""
 
@@ -21,8 +30,7 @@ class PictureStore:
 
     def put(self, pixels: Pixels) -> str:
         """The hash of an RGB uint8 (H, W, 3) picture, which is on disk from now on."""
-        height, width = pixels.shape[:2]
-        digest = hashlib.sha256(f"{width}x{height}:".encode() + pixels.tobytes()).hexdigest()
+        digest = content_hash(pixels)
         path = self.path(digest)
         if not path.exists():
             picture = Image.fromarray(pixels)

@@ -16,8 +16,8 @@ from annotators import ANNOTATORS
 from conditions import CONDITIONS
 from errors import MODEL_MISSING
 from models.store import Store
+from pipelines.metadata import request_from_png
 from pipelines.pictures import PictureStore
-from pipelines.request import GenerateRequest
 from tests.annotators import random_weights
 
 
@@ -77,7 +77,7 @@ def test_generate_makes_pictures_that_name_their_seeds(
     assert answer["seconds"] > 0
     with Image.open(answer["images"][0]["path"]) as made:
         assert made.size == (128, 192)
-        request = GenerateRequest.from_json(made.text["armature"])  # type: ignore[attr-defined]
+    request = request_from_png(Path(answer["images"][0]["path"]))
     assert (request.steps, request.scheduler, request.controls[0].strength) == (3, "ddim", 0.7)
     again = run(capsys, *arguments)[1]
     with (

@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -209,6 +210,8 @@ def _values(values: Any) -> Mapping[str, Any]:
 def _answer(saved: Saved) -> Answer:
     info = {
         "seeds": [image.seed for image in saved.images],
+        "agreement": [image.kept for image in saved.images],
+        "agreements": [[asdict(kept) for kept in image.agreement] for image in saved.images],
         "seconds": round(saved.seconds, 3),
         "notices": list(saved.notices),
         "request": json.loads(saved.request.to_json()),

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from pipelines.metadata import request_from_png
 from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import ControlUnit, GenerateRequest, Saved
-from pipelines.results import CHUNK
 from pipelines.worker import Worker
 
 Figures: TypeAlias = dict[str, str]
@@ -78,7 +78,7 @@ def check_saved(saved: Saved) -> None:
         with Image.open(image.path, formats=["PNG"]) as picture:
             picture.load()
             assert picture.size == (wanted.width, wanted.height)
-            assert GenerateRequest.from_json(picture.info[CHUNK]) == wanted
+        assert request_from_png(image.path) == wanted
     for _, path in saved.maps:
         with Image.open(path, formats=["PNG"]) as picture:
             picture.load()
