@@ -92,7 +92,7 @@ class Judges:
             return lost(annotator=looker.name, remark=_small(ours(error).what))
         if share is None:
             return lost(annotator=looker.name, remark=EMPTY)
-        stands_in = "" if looker is first else f"{looker.label} looks at it, since {self._lacking(first)}"
+        stands_in = "" if looker is first else f"“{looker.label}” looks at it, since {self._lacking(first)}"
         return Kept(condition=unit.condition, share=share, annotator=looker.name, remark=stands_in)
 
     def _known(self, request: GenerateRequest, condition: Condition) -> NDArray[np.bool_] | None:
@@ -108,8 +108,8 @@ class Judges:
 
     def _lacking(self, method: Annotator) -> str:
         if self.cache.store.annotator_missing(method.weights):
-            return f"{method.label} has not all of its weights here"
-        return f"{method.label} takes a while, and the run was stopped"
+            return f"“{method.label}” has not all of its weights here"
+        return f"“{method.label}” takes a while, and the run was stopped"
 
 
 def _why_not(unit: ControlUnit, condition: Condition, known: NDArray[np.bool_] | None) -> str:

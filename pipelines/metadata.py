@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import annotators
+import conditions
 import gate
 from errors import META_INVALID, META_MISSING, ArmatureError
 from gate import LIMITS, OWN_FILES, Limits
@@ -26,7 +27,7 @@ from pipelines.pictures import content_hash
 from pipelines.request import GenerateRequest, Result
 from pipelines.request.checks import checked
 from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT
-from pipelines.request.keeping import Kept
+from pipelines.request.keeping import SENTENCES, Kept
 from pipelines.request.plain import entry_of
 
 CHUNK = "armature"
@@ -132,7 +133,21 @@ def _memory(text: str, limits: Limits) -> Memory:
     request = _request(memory.request, limits)
     if memory.image not in range(request.count) or request.seeds[memory.image] != memory.seed:
         raise _invalid("a seed that is not the picture's", "the seed of this picture of its batch")
+    asked = [(unit.condition, unit.map) for unit in request.controls]
+    if [(entry.condition, entry.sha256) for entry in memory.maps] != asked:
+        raise _invalid("maps that are not the request's", "one for each control")
+    if memory.agreement and not _fits(memory.agreement, [condition for condition, _ in asked]):
+        raise _invalid("an agreement that is none", "one for each control, of 1 at most")
     return replace(memory, request=request)
+
+
+def _fits(agreement: Sequence[Kept], asked: Sequence[str]) -> bool:
+    """Whether there is one for each condition, and of each a share only as it can be measured."""
+    return [kept.condition for kept in agreement] == asked and all(
+        kept.share is None
+        or (-1 <= kept.share <= 1 and conditions.find(kept.condition).agreement in SENTENCES)
+        for kept in agreement
+    )
 
 
 def _request(request: GenerateRequest, limits: Limits) -> GenerateRequest:

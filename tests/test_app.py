@@ -28,6 +28,7 @@ from gate import LIMITS
 from models.store import Store
 from pipelines.jobs import JobBook
 from pipelines.kinds import kinds
+from pipelines.metadata import request_from_png
 from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import fit
 from tests.serving import ROOT, START_SECONDS, App, Front, free_port, log_of, serving, start, until
@@ -256,6 +257,24 @@ def test_a_picture_comes_back_with_its_map_and_its_seed(ask: Callable[..., Any])
     assert info["notices"] == []
     assert info["request"]["steps"] == 2
     assert info["request"]["controls"][0]["annotator"] == "canny"
+
+
+def test_agreement_is_measured_where_it_is_asked_for(ask: Callable[..., Any]) -> None:
+    _, _, info = ask("/canny", seed=7, count=2, agreement=True, **FAST)
+    assert [[control["annotator"] for control in controls] for controls in info["agreements"]] == [
+        ["canny"],
+        ["canny"],
+    ]
+    assert info["agreement"] == [controls[0]["share"] for controls in info["agreements"]]
+    assert all(0 <= share <= 1 for share in info["agreement"])
+    _, _, info = ask("/canny", seed=7, **FAST)
+    assert (info["agreement"], info["agreements"]) == ([None], [[]])
+
+
+def test_a_picture_is_served_with_what_makes_it_again(ask: Callable[..., Any]) -> None:
+    (image,), _, info = ask("/canny", seed=7, **FAST)
+    request = request_from_png(Path(image))
+    assert json.loads(request.to_json()) == info["request"]
 
 
 def test_a_seed_makes_the_same_picture_again(ask: Callable[..., Any]) -> None:
