@@ -67,6 +67,14 @@ class Judges:
         return tuple(self._kept(result.request, unit, map, result.images[index]) for unit, map in pairs)
 
     def _kept(self, request: GenerateRequest, unit: ControlUnit, map: Pixels, picture: Pixels) -> Kept:
+        try:
+            return self._looked(request, unit, map, picture)
+        except TRIPS as error:
+            # the pictures are finished: they are not to be lost because nobody could look at them
+            log.warning("agreement could not be measured: %s", ours(error), exc_info=error)
+            return Kept(condition=unit.condition, share=None, remark=_small(ours(error).what))
+
+    def _looked(self, request: GenerateRequest, unit: ControlUnit, map: Pixels, picture: Pixels) -> Kept:
         condition = conditions.find(unit.condition)
         lost = partial(Kept, condition=unit.condition, share=None)
         known = self._known(request, condition)
@@ -76,23 +84,19 @@ class Judges:
         looker = looker_for(condition, first, self._is_ready)
         if looker is None:
             return lost(annotator=first.name, remark=self._lacking(first))
-        try:
-            share = agreement(
-                condition,
-                map,
-                picture,
-                annotator=looker.name,
-                values=_settings(unit, condition, looker),
-                known=known,
-                annotate=partial(networks.annotate, self.cache),
-            )
-        except TRIPS as error:
-            # the pictures are finished: they are not to be lost because nobody could look at them
-            log.warning("agreement could not be measured: %s", ours(error), exc_info=error)
-            return lost(annotator=looker.name, remark=_small(ours(error).what))
+        share = agreement(
+            condition,
+            map,
+            picture,
+            annotator=looker.name,
+            values=_settings(unit, condition, looker),
+            known=known,
+            annotate=partial(networks.annotate, self.cache),
+        )
         if share is None:
             return lost(annotator=looker.name, remark=EMPTY)
         stands_in = "" if looker is first else f"“{looker.label}” looks at it, since {self._lacking(first)}"
+        share = min(1.0, max(-1.0, share))  # a correlation may come out a rounding above
         return Kept(condition=unit.condition, share=share, annotator=looker.name, remark=stands_in)
 
     def _known(self, request: GenerateRequest, condition: Condition) -> NDArray[np.bool_] | None:

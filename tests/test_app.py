@@ -439,6 +439,7 @@ def test_a_space_is_public_and_works(store: Store, picture: Path, tmp_path: Path
         with client_of(app) as client:
             images, _, _ = client.predict(image=handle_file(picture), **FAST, api_name="/canny")
             assert pixels(images[0]).shape == (128, 128, 3)
+            assert request_from_png(Path(images[0])).prompt == FAST["prompt"], "it is the visitor's own"
             with pytest.raises(AppError, match=r"\(PARAM_RANGE\)$"):
                 client.predict(image=handle_file(picture), **FAST | {"steps": 51}, api_name="/canny")
 

@@ -59,7 +59,9 @@ def _entry(kind: Any, value: object, place: str) -> Any:
     if lacking or unknown:
         raise META_INVALID(
             "The settings in this picture can't be read",
-            found=f"no {lacking[0]}" if lacking else f"{unknown[0]!r:.40} in {place or 'them'}",
+            found=f"no {lacking[0]}"
+            if lacking
+            else f"{unknown[0]!r:.40} in {place.lstrip('.')[:80] or 'them'}",
             allowed=", ".join(known),
             todo="Choose another picture",
         )

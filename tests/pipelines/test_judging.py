@@ -179,8 +179,20 @@ def test_pictures_are_not_lost_when_looking_at_them_fails(
 
     monkeypatch.setattr(judging, "agreement", fail)
     result = looked(result_of(unit_of("canny"), drawn_map(SIDE, SIDE), scene()), cache)
-    assert result.agreement == ((Kept(condition="canny", share=None, annotator="canny", remark=words),),)
+    assert result.agreement == ((Kept(condition="canny", share=None, remark=words),),)
     assert result.notices == (f"Agreement with Canny could not be measured: {words}.",)
+
+
+def test_a_share_is_never_above_one(cache: ModelCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "agreement", lambda *_, **__: 1 + 2e-16 * 2)
+    [[kept]] = looked(result_of(unit_of("canny"), drawn_map(SIDE, SIDE), scene()), cache).agreement
+    assert kept.share == 1.0
+
+
+def test_a_picture_that_is_gone_loses_no_picture(cache: ModelCache) -> None:
+    result = result_of(unit_of("inpaint"), scene(), scene(), mask="f" * 64)
+    [[kept]] = looked(result, cache).agreement
+    assert (kept.share, kept.remark) == (None, "a picture of this request is not here any more")
 
 
 def test_what_is_painted_anew_is_not_compared(cache: ModelCache, pictures: PictureStore) -> None:
