@@ -1,6 +1,6 @@
-"""Armature without a browser: `cli.py conditions | annotate | generate | dataset | train | weights | doctor`.
+"""Armature without a browser.
 
-Each has `--json`, for programs.
+`cli.py conditions | annotate | generate | info | dataset | train | weights | doctor`, all with `--json`.
 
 Exit codes: 0 done, 1 refused or failed with a coded message, 2 bad usage.
 """
@@ -28,6 +28,7 @@ from conditions import CONDITIONS, Condition
 from errors import (
     CANCELLED,
     INTERNAL,
+    META_MISSING,
     MODEL_MISSING,
     NOT_ALLOWED,
     PARAM_CHOICE,
@@ -39,13 +40,14 @@ from gate import LIMITS
 from models.catalogue import FAMILIES
 from models.store import Store
 from params import Param
-from pipelines import bundles, folders, home, manifest
+from pipelines import bundles, folders, home, manifest, metadata
 from pipelines.bundles import Bundle
 from pipelines.engine import Engine, Job
 from pipelines.fetching import Fetching
 from pipelines.folders import Outcome
+from pipelines.metadata import Memory
 from pipelines.pictures import PICTURES, PictureStore
-from pipelines.request import Progress, Saved
+from pipelines.request import Progress, Saved, keeping
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.controls import (
     CONTROL,
@@ -182,7 +184,50 @@ def generate(given: argparse.Namespace) -> None:
         return
     _tell([*draft.notices, *saved.notices])
     for image in saved.images:
-        print(image.path)
+        print(", ".join([str(image.path), *keeping.in_words([image.agreement])]))
+
+
+def info(given: argparse.Namespace) -> None:
+    """What a PNG says of how it was made."""
+    picture = given.picture.resolve()
+    said = metadata.parameters_from_png(picture)
+    try:
+        memory = metadata.memory_from_png(picture)
+    except ArmatureError as error:
+        if not said or error.code is not META_MISSING:
+            raise
+        memory = None  # of another program, whose text is all there is
+    if given.json:
+        _print_json({"parameters": said} | _memory_entry(picture, memory))
+        return
+    print(said)
+    if memory is not None:
+        _tell_memory(picture, memory)
+
+
+def _tell_memory(picture: Path, memory: Memory) -> None:
+    for entry in memory.maps:
+        beside = metadata.map_beside(picture, entry)
+        print(f"Map of {entry.condition}: {beside or 'no longer beside the picture'}")
+    for sentence in keeping.in_words([memory.agreement]):
+        print(f"Agreement: {sentence}")
+
+
+def _memory_entry(picture: Path, memory: Memory | None) -> dict[str, Any]:
+    if memory is None:
+        return {"request": None}
+    return {
+        "request": dataclasses.asdict(memory.request),
+        "image": memory.image,
+        "seed": memory.seed,
+        "agreement": keeping.overall(memory.agreement),
+        "agreements": [dataclasses.asdict(kept) for kept in memory.agreement],
+        "maps": [
+            {"condition": entry.condition, "sha256": entry.sha256, "path": str(beside) if beside else None}
+            for entry in memory.maps
+            for beside in (metadata.map_beside(picture, entry),)
+        ],
+    }
 
 
 def list_weights(given: argparse.Namespace) -> None:
@@ -506,7 +551,13 @@ def _bundle_entry(bundle: Bundle) -> dict[str, Any]:
 def _saved_entry(saved: Saved, notices: Sequence[str]) -> dict[str, Any]:
     return {
         "images": [
-            {"path": str(image.path), "seed": image.seed, "agreement": None} for image in saved.images
+            {
+                "path": str(image.path),
+                "seed": image.seed,
+                "agreement": image.kept,
+                "agreements": [dataclasses.asdict(kept) for kept in image.agreement],
+            }
+            for image in saved.images
         ],
         "maps": [{"condition": condition, "path": str(path)} for condition, path in saved.maps],
         "seconds": round(saved.seconds, 3),
@@ -583,6 +634,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_weights(commands)
 
+    sub = add("info", info)
+    sub.add_argument("picture", metavar="PNG", type=Path, help="a picture as it was saved")
+
     base = settings.from_process()
     sub = add("train", train)
     sub.add_argument("config", metavar="CONFIG.toml", type=Path, help="what to train: docs/training.md")
@@ -646,13 +700,19 @@ def _add_option(parser: argparse.ArgumentParser, param: Param) -> None:
         except ArmatureError as error:
             raise argparse.ArgumentTypeError(error.message) from None
 
+    flag = f"--{FLAGS.get(param.name, param.name)}"
+    words = param.help.replace("%", "%%")
+    if param.kind == "switch":
+        switch = argparse.BooleanOptionalAction
+        parser.add_argument(flag, dest=param.name, action=switch, default=param.default, help=words)
+        return
     parser.add_argument(
-        f"--{FLAGS.get(param.name, param.name)}",
+        flag,
         dest=param.name,
         type=parse,
         default=param.default,
         required=param is PROMPT,
-        help=f"{param.help} ({param.allowed})".replace("%", "%%"),
+        help=f"{words} ({param.allowed})",
     )
 
 

@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import cli
 from annotators import ANNOTATORS
 from conditions import CONDITIONS
 from errors import MODEL_MISSING
 from models.store import Store
+from pipelines.metadata import request_from_png
 from pipelines.pictures import PictureStore
-from pipelines.request import GenerateRequest
 from tests.annotators import random_weights
 from tests.conftest import drawn_map
 
@@ -78,7 +79,7 @@ def test_generate_makes_pictures_that_name_their_seeds(
     assert answer["seconds"] > 0
     with Image.open(answer["images"][0]["path"]) as made:
         assert made.size == (128, 192)
-        request = GenerateRequest.from_json(made.text["armature"])  # type: ignore[attr-defined]
+    request = request_from_png(Path(answer["images"][0]["path"]))
     assert (request.steps, request.scheduler, request.controls[0].strength) == (3, "ddim", 0.7)
     again = run(capsys, *arguments)[1]
     with (
@@ -102,6 +103,69 @@ def test_what_is_said_about_the_map_comes_with_the_answer(
     (notice,) = answer["notices"]
     assert "looks like a line map already" in notice
     assert "annotator none" in notice
+
+
+def test_agreement_is_measured_on_request_and_a_picture_tells_how_it_was_made(
+    capsys: pytest.CaptureFixture[str], picture: Path, tmp_path: Path, store: Store
+) -> None:
+    arguments = [
+        "generate", "--condition", "canny", "--image", picture, "--prompt", "a house, by the sea",
+        "--out", tmp_path / "out", "--steps", 2, "--seed", 41, "--size", "128x128", "--agreement",
+        "--weights", store.weights, "--device", "cpu",
+    ]  # fmt: skip
+    code, answer = run(capsys, *arguments, "--json")
+    assert code == 0
+    [image] = answer["images"]
+    [control] = image["agreements"]
+    assert (control["condition"], control["annotator"], control["share"]) == (
+        "canny",
+        "canny",
+        image["agreement"],
+    )
+    assert 0 <= image["agreement"] <= 1
+    said = f"keeps {round(100 * image['agreement'])} % of the edges"
+    assert cli.main([str(argument) for argument in arguments]) == 0
+    path, _, words = capsys.readouterr().out.strip().partition(", ")
+    assert words == said
+
+    code, told = run(capsys, "info", path, "--json")
+    assert code == 0
+    assert told["request"]["prompt"] == "a house, by the sea"
+    assert told["request"]["agreement"] is True
+    assert (told["image"], told["seed"], told["agreement"]) == (0, 41, image["agreement"])
+    [entry] = told["maps"]
+    assert Path(entry["path"]).parent == tmp_path / "out"
+    assert entry["sha256"] == told["request"]["controls"][0]["map"]
+    Path(entry["path"]).unlink()
+    assert cli.main(["info", path]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("a house, by the sea\nSteps: 2, Sampler: UniPC, ")
+    assert "Map of canny: no longer beside the picture" in out
+    assert f"Agreement: {said}" in out
+
+
+def test_without_being_asked_agreement_is_not_measured(
+    capsys: pytest.CaptureFixture[str], picture: Path, tmp_path: Path, store: Store
+) -> None:
+    _, answer = run(
+        capsys, "generate", "--condition", "canny", "--image", picture, "--prompt", "x", "--out", tmp_path,
+        "--steps", 1, "--size", "128x128", "--weights", store.weights, "--device", "cpu", "--json",
+    )  # fmt: skip
+    assert [(image["agreement"], image["agreements"]) for image in answer["images"]] == [(None, [])]
+
+
+def test_info_reads_what_other_programs_wrote(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    info = PngInfo()
+    info.add_text("parameters", "a house\nSteps: 20, Seed: 5, Size: 512x512")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png", pnginfo=info)
+    code, told = run(capsys, "info", tmp_path / "a.png", "--json")
+    assert (code, told) == (
+        0,
+        {"parameters": "a house\nSteps: 20, Seed: 5, Size: 512x512", "request": None},
+    )
+    Image.new("RGB", (8, 8)).save(tmp_path / "b.png")
+    code, answer = run(capsys, "info", tmp_path / "b.png", "--json")
+    assert (code, answer["error"]["code"]) == (1, "META_MISSING")
 
 
 def test_without_a_model_it_says_what_is_missing(

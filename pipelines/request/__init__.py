@@ -15,6 +15,7 @@ from annotators.base import Pixels
 from models import own
 from params import Value
 from pipelines.request.controls import LARGEST_SEED
+from pipelines.request.keeping import Kept, overall
 
 Stage: TypeAlias = Literal[
     "loading", "annotating", "denoising", "decoding", "saving", "checking", "fetching"
@@ -123,21 +124,31 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The finished pictures, RGB uint8 (H, W, 3), the seed of each, and the request that makes them again."""
+    """The finished pictures, RGB uint8 (H, W, 3), the seed of each, and the request that makes them again.
+
+    `agreement` has for each picture how it kept each control, where that was asked for.
+    """
 
     images: tuple[Pixels, ...]
     seeds: tuple[int, ...]
     maps: tuple[Pixels, ...]
     request: GenerateRequest
     notices: tuple[str, ...] = ()
+    agreement: tuple[tuple[Kept, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedImage:
-    """One finished picture on disk, and the seed that makes it again alone."""
+    """One finished picture on disk, the seed that makes it again alone, and how it kept each control."""
 
     path: Path
     seed: int
+    agreement: tuple[Kept, ...] = ()
+
+    @property
+    def kept(self) -> float | None:
+        """How well it kept all its controls together, as far as that was measured; 1 is best."""
+        return overall(self.agreement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

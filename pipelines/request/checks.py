@@ -9,6 +9,7 @@ from models import own
 from models.catalogue import FAMILIES, Family
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import (
+    AGREEMENT,
     CONTROL,
     COUNT,
     GUIDANCE,
@@ -29,7 +30,7 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
             allowed=", ".join(FAMILIES),
             todo="Change the model",
         )
-    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT), limits):
+    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT), limits):
         param.check(getattr(request, param.name))
     for text in (request.prompt, request.negative_prompt):
         if not isinstance(text, str):
@@ -100,7 +101,6 @@ LATER_REQUEST = {
     "init": None,
     "denoise": 1.0,
     "mask": None,
-    "agreement": False,
 }
 LATER_UNIT = {"mode": "balanced", "layer_weights": (), "region": None}
 

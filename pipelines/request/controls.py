@@ -86,6 +86,13 @@ COUNT = Param(
     step=1,
     help="How many pictures to make; each has its own seed, counting up.",
 )
+AGREEMENT = Param(
+    name="agreement",
+    label="Measure agreement",
+    kind="switch",
+    default=False,
+    help="Looks at each finished picture again, and tells how much of the structure it has kept.",
+)
 STRENGTH = Param(
     name="strength",
     label="Control strength",
@@ -138,7 +145,7 @@ CONTROL = Param(
 )
 
 UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END, CONTROL)
-RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT)
+RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT)
 
 
 def allowed_params(params: tuple[Param, ...], limits: Limits) -> tuple[Param, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.browsing import PATIENCE, Studio
 from tests.e2e.conftest import Seen, Visit
-from tests.e2e.test_studio import LONG, MANY, ready_to_generate
+from tests.e2e.test_studio import LONG, ready_to_generate
 
 WAITS = "In the queue"
 

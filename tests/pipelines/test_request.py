@@ -44,7 +44,7 @@ def test_a_good_request_passes_unchanged() -> None:
         ({"init": "1" * 64}, "PARAM_CHOICE"),
         ({"denoise": 0.5}, "PARAM_CHOICE"),
         ({"mask": "1" * 64}, "PARAM_CHOICE"),
-        ({"agreement": True}, "PARAM_CHOICE"),
+        ({"agreement": "yes"}, "PARAM_TYPE"),
         ({"controls": (UNIT, UNIT)}, "PARAM_CHOICE"),
         ({"controls": ()}, "PARAM_CHOICE"),
         ({"controls": (replace(UNIT, mode="guess"),)}, "PARAM_CHOICE"),
