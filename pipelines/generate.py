@@ -177,8 +177,8 @@ def begin(request: GenerateRequest, models: Models, cache: ModelCache) -> Batch:
     for seed in request.seeds:
         generator = torch.Generator().manual_seed(seed)  # of the CPU: the same noise on every device
         noise = torch.randn(shape, generator=generator)
-        scheduler = schedulers.build(request.scheduler, cache.scheduler_config(request.family))
-        scheduler.set_timesteps(request.steps)
+        config = cache.scheduler_config(request.family)
+        scheduler = schedulers.build(request.scheduler, config, request.steps)
         state = PictureState(
             x_t=torch.as_tensor(noise, device=models.unet.device) * scheduler.init_noise_sigma,
             scheduler=scheduler,

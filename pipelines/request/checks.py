@@ -16,6 +16,7 @@ from pipelines.request.controls import (
     UNIT_PARAMS,
     allowed_params,
 )
+from pipelines.schedulers import SCHEDULERS
 
 
 def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
@@ -39,11 +40,24 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
                 allowed=f"at most {limits.prompt_characters}",
                 todo="Shorten it",
             )
+    _check_steps(request)
     _check_size(request, FAMILIES[request.family], limits)
     _check_later_fields(request)
     for unit in request.controls:
         _check_unit(unit, request.family)
     return request
+
+
+def _check_steps(request: GenerateRequest) -> None:
+    scheduler = SCHEDULERS[request.scheduler]
+    allowed = scheduler.allowed_steps
+    if request.steps not in allowed:
+        raise PARAM_RANGE(
+            f"{scheduler.label} can't take this number of steps",
+            found=f"{request.steps} steps",
+            allowed=f"{allowed[0]} steps" if len(allowed) == 1 else f"up to {allowed[-1]} steps",
+            todo="Change steps, or choose another scheduler",
+        )
 
 
 def _check_size(request: GenerateRequest, family: Family, limits: Limits) -> None:
