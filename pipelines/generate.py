@@ -16,16 +16,15 @@ import conditions
 from annotators.base import Pixels
 from errors import NUMERIC
 from models.loading import ModelKey, Text, Vae
-from pipelines import schedulers
+from pipelines.beginning import begin
 from pipelines.cache import ModelCache
-from pipelines.conditioning import check_size, encode, to_hint
 from pipelines.preview import preview, to_pixels
 from pipelines.request import GenerateRequest, Made, Progress, Result
-from pipelines.state import PictureState, Row
+from pipelines.residuals import residuals
+from pipelines.state import PictureState
 
 PREVIEW_EVERY = 3
 PIXELS_AT_ONCE = {"cpu": 512 * 512, "mps": 512 * 512, "cuda": 8 * 512 * 512}
-LATENT = 8  # pixels of a picture to one of its latents, along a side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +35,6 @@ class Models:
     unet: Any
     vae: Vae
     controls: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A request made ready: its pictures before the first step, its maps, what the artist should know."""
-
-    states: tuple[PictureState, ...]
-    maps: tuple[Pixels, ...]
-    notices: tuple[str, ...]
 
 
 def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress | Result]:
@@ -111,7 +101,7 @@ def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tenso
     x = torch.cat([row.x for row in rows]).type(models.unet.dtype)
     t = torch.tensor([row.t for row in rows], device=x.device)
     text = torch.cat([row.text for row in rows])
-    *down, mid = residuals(models, rows, x, t, text) or (None,)
+    *down, mid = residuals(models.controls, rows, x, t, text) or (None,)
     eps = models.unet(
         x,
         t,
@@ -121,33 +111,6 @@ def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tenso
     ).sample.float()
     answers = eps.split([len(questions) for questions in asked])
     return [state.noise(answer) for state, answer in zip(states, answers, strict=True)]
-
-
-def residuals(
-    models: Models, rows: Sequence[Row], x: torch.Tensor, t: torch.Tensor, text: torch.Tensor
-) -> list[torch.Tensor]:
-    """What the controls add to the U-Net's skips and, last, to its middle; nothing where no hint holds.
-
-    Each ControlNet runs once, on the rows that have a hint for it; for all other rows it adds zeros.
-    """
-    total: list[torch.Tensor] = []
-    for control in dict.fromkeys(hint.control for row in rows for hint in row.hints):
-        pairs = [(i, hint) for i, row in enumerate(rows) for hint in row.hints if hint.control == control]
-        index = torch.tensor([i for i, _ in pairs], device=x.device)
-        strength = torch.tensor([hint.strength for _, hint in pairs], device=x.device, dtype=x.dtype)
-        down, mid = models.controls[control](
-            x[index],
-            t[index],
-            encoder_hidden_states=text[index],
-            controlnet_cond=torch.cat([hint.map for _, hint in pairs]),
-            conditioning_scale=strength[:, None, None, None],
-            return_dict=False,
-        )
-        added = [
-            part.new_zeros((len(rows), *part.shape[1:])).index_add_(0, index, part) for part in (*down, mid)
-        ]
-        total = [a + b for a, b in zip(total, added, strict=True)] if total else added
-    return total
 
 
 @torch.no_grad()
@@ -160,42 +123,6 @@ def decode(vae: Vae, x_0: torch.Tensor) -> Pixels:
             todo="Lower the guidance or the control strength, or choose another seed or scheduler",
         )
     return to_pixels(picture)
-
-
-def begin(request: GenerateRequest, models: Models, cache: ModelCache) -> Batch:
-    """The request with its prompts encoded, its maps read, and each picture's noise drawn from its seed."""
-    positive = encode(models.text, request.prompt)
-    negative = encode(models.text, request.negative_prompt) if request.guidance > 1 else None
-    maps = tuple(cache.pictures.get(unit.map) for unit in request.controls)
-    hints = []
-    for unit, pixels in zip(request.controls, maps, strict=True):
-        check_size(pixels, request.width, request.height)
-        control = conditions.find(unit.condition).control(request.family).name
-        hints.append(to_hint(unit, control, models.controls[control], pixels))
-    shape = (1, models.unet.config.in_channels, request.height // LATENT, request.width // LATENT)
-    states = []
-    for seed in request.seeds:
-        generator = torch.Generator().manual_seed(seed)  # of the CPU: the same noise on every device
-        noise = torch.randn(shape, generator=generator)
-        config = cache.scheduler_config(request.family)
-        scheduler = schedulers.build(request.scheduler, config, request.steps)
-        state = PictureState(
-            x_t=torch.as_tensor(noise, device=models.unet.device) * scheduler.init_noise_sigma,
-            scheduler=scheduler,
-            generator=generator,
-            guidance=request.guidance,
-            positive=positive.states,
-            negative=negative.states if negative else None,
-            hints=tuple(hints),
-        )
-        states.append(state)
-    prompts = (("prompt", positive), ("negative prompt", negative))
-    notices = tuple(
-        f"The {name} is longer than the model can read. It did not see: “{prompt.dropped}”"
-        for name, prompt in prompts
-        if prompt and prompt.dropped
-    )
-    return Batch(states=tuple(states), maps=maps, notices=notices)
 
 
 @contextmanager

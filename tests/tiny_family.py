@@ -27,6 +27,18 @@ def write(weights: Path, family: str = "pocket", control: str = "lines", *, pool
         control_net.save_pretrained(weights / family / "controls" / control)
 
 
+def add_control(
+    weights: Path, name: str, family: str = "pocket", *, seed: int = 1, pooled: bool = False
+) -> None:
+    """Write one more control, which differs from the others by its seed."""
+    from diffusers import UNet2DConditionModel
+
+    unet = UNet2DConditionModel.from_pretrained(weights / family / "base" / "unet", local_files_only=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        _control(unet, pooled=pooled).save_pretrained(weights / family / "controls" / name)
+
+
 def _pipeline(parts: dict[str, Any]) -> Any:
     from diffusers import PNDMScheduler, StableDiffusionPipeline
 
@@ -67,13 +79,11 @@ def _control(unet: Any, *, pooled: bool) -> Any:
 
     control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
     control.register_to_config(global_pool_conditions=pooled)
-    zero_convolutions = (
-        *control.controlnet_down_blocks,
-        control.controlnet_mid_block,
-        control.controlnet_cond_embedding.conv_out,
-    )
-    for convolution in zero_convolutions:
+    for convolution in (*control.controlnet_down_blocks, control.controlnet_mid_block):
         torch.nn.init.normal_(convolution.weight, std=0.2)
+    hint_network = control.controlnet_cond_embedding
+    for convolution in (hint_network.conv_in, *hint_network.blocks, hint_network.conv_out):
+        torch.nn.init.kaiming_normal_(convolution.weight)  # else it matters little what the map shows
     return control
 
 

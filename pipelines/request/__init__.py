@@ -21,7 +21,9 @@ Stage: TypeAlias = Literal["loading", "annotating", "denoising", "decoding", "sa
 class ControlUnit:
     """One control: its map, where the map came from, and how firmly and when it holds.
 
-    `map` and `region` are content hashes; `layer_weights` are 13 factors, shallowest first.
+    `map` and `region` are content hashes; it acts where the region is white, everywhere without one.
+    `layer_weights` are factors, one for each layer, the shallowest first and the middle last: 13 in Stable
+    Diffusion. Where there are any, they take the place of those of the mode.
     """
 
     condition: str

@@ -5,9 +5,11 @@ from typing import Any
 
 from gate import Limits
 from params import Param
+from pipelines.modes import MODES
 from pipelines.schedulers import SCHEDULERS
 
 LARGEST_SEED = 2**32 - 1
+MOST_CONTROLS = 10
 
 PROMPT = Param(
     name="prompt",
@@ -115,8 +117,26 @@ END = Param(
     step=0.05,
     help="The part of the run at which the control lets go.",
 )
+MODE = Param(
+    name="mode",
+    label="Balance",
+    kind="choice",
+    default="balanced",
+    choices=tuple(MODES),
+    labels=tuple(mode.label for mode in MODES.values()),
+    help="Which of the two gives way where the prompt and the control want different things.",
+)
+LAYER_WEIGHT = Param(
+    name="layer_weights",
+    label="Layer weight",
+    kind="number",
+    default=1.0,
+    minimum=0,
+    maximum=2,
+    help="How much one layer of a control counts.",
+)
 
-UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END)
+UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END, MODE)
 RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT)
 
 

@@ -52,6 +52,7 @@ class Network:
     class config:
         global_pool_conditions = False
 
+    controlnet_down_blocks = (None,) * 12
     device = torch.device("cpu")
     dtype = torch.float32
 
@@ -77,6 +78,17 @@ def test_a_pooled_control_steers_under_the_prompt_only() -> None:
 
     hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Pooled(), np.zeros((8, 8, 3), np.uint8))
     assert not hint.on_both
+
+
+def test_a_region_is_where_its_picture_is_white() -> None:
+    region = np.zeros((2, 3, 3), np.uint8)
+    region[0, 1] = 255
+    region[1, 2] = 51
+    map = np.zeros((2, 3, 3), np.uint8)
+    hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Network(), map, region)
+    assert hint.region is not None
+    assert hint.region.shape == (1, 1, 2, 3)
+    assert hint.region[0, 0].flatten().tolist() == pytest.approx([0, 1, 0, 0, 0, 0.2])
 
 
 def test_a_map_of_another_size_is_refused() -> None:
@@ -111,6 +123,9 @@ def test_a_window_opens_and_closes_as_in_diffusers(
     assert [step for step, keep in enumerate(keeps) if keep] == held
 
 
-def test_without_strength_nothing_holds() -> None:
-    hint = Hint(control="lines", map=torch.zeros(1), strength=0)
-    assert not any(hint.holds(step, 4) for step in range(4))
+def test_without_strength_or_weight_nothing_holds() -> None:
+    weak = Hint(control="lines", map=torch.zeros(1), strength=0)
+    light = Hint(control="lines", map=torch.zeros(1), layers=(0.0,) * 13)
+    deep = Hint(control="lines", map=torch.zeros(1), layers=(0.0,) * 12 + (1.0,))
+    held = [any(hint.holds(step, 4) for step in range(4)) for hint in (weak, light, deep)]
+    assert held == [False, False, True]

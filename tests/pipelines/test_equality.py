@@ -11,11 +11,13 @@ from PIL import Image
 
 from models.store import Store
 from pipelines import schedulers
+from pipelines.beginning import begin
 from pipelines.cache import ModelCache
-from pipelines.generate import Models, begin, borrow, decode, denoise
+from pipelines.generate import Models, borrow, decode, denoise
 from pipelines.request import GenerateRequest
 from pipelines.schedulers import SCHEDULERS
 from tests.conftest import MakeRequest, drawn_map
+from tests.pipelines.references import bound, distance
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +78,6 @@ def finished(request: GenerateRequest, models: Models, cache: ModelCache) -> tor
     for _ in denoise(models, states):
         pass
     return torch.cat([state.x_t for state in states])
-
-
-def bound(expected: torch.Tensor) -> float:
-    """How far two results of the same arithmetic may differ in float32, when only its order differs."""
-    return 1e-4 * max(1.0, float(expected.std()))
-
-
-def distance(a: torch.Tensor, b: torch.Tensor) -> float:
-    """The largest difference of two results."""
-    return float((a - b).abs().max())
 
 
 def steps(scheduler: str) -> int:

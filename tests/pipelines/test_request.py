@@ -45,11 +45,10 @@ def test_a_good_request_passes_unchanged() -> None:
         ({"denoise": 0.5}, "PARAM_CHOICE"),
         ({"mask": "1" * 64}, "PARAM_CHOICE"),
         ({"agreement": True}, "PARAM_CHOICE"),
-        ({"controls": (UNIT, UNIT)}, "PARAM_CHOICE"),
-        ({"controls": ()}, "PARAM_CHOICE"),
-        ({"controls": (replace(UNIT, mode="guess"),)}, "PARAM_CHOICE"),
-        ({"controls": (replace(UNIT, layer_weights=(1.0,) * 13),)}, "PARAM_CHOICE"),
-        ({"controls": (replace(UNIT, region="1" * 64),)}, "PARAM_CHOICE"),
+        ({"controls": (UNIT,) * 11}, "PARAM_RANGE"),
+        ({"controls": (UNIT, replace(UNIT, mode="strict"))}, "PARAM_CHOICE"),
+        ({"controls": (replace(UNIT, layer_weights=(1.0, 3.0)),)}, "PARAM_RANGE"),
+        ({"controls": (replace(UNIT, layer_weights=(1.0, True)),)}, "PARAM_TYPE"),
         ({"controls": (replace(UNIT, condition="nonsense"),)}, "PARAM_CHOICE"),
         ({"controls": (replace(UNIT, condition="qr"),)}, "MODEL_MISSING"),
         ({"controls": (replace(UNIT, start=0.6, end=0.4),)}, "PARAM_RANGE"),
@@ -70,6 +69,28 @@ def test_what_is_refused(change: dict[str, Any], code: str) -> None:
         checked(replace(REQUEST, **change), LIMITS["local"])
     assert refusal.value.code.name == code
     assert refusal.value.todo
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        (),
+        (UNIT,) * 10,
+        (replace(UNIT, mode="guess"), replace(UNIT, layer_weights=(0.5,) * 13, region="1" * 64)),
+    ],
+)
+def test_any_number_of_controls_passes_up_to_ten(controls: tuple[ControlUnit, ...]) -> None:
+    request = replace(REQUEST, controls=controls)
+    assert checked(request, LIMITS["local"]) is request
+
+
+def test_more_controls_are_more_work() -> None:
+    request = replace(REQUEST, count=8, width=512, height=512, steps=150)
+    limits = replace(LIMITS["local"], budget=8 * 512 * 512 * 150)
+    assert checked(request, limits) is request
+    with pytest.raises(ArmatureError, match="5 pictures so") as refusal:
+        checked(replace(request, controls=(UNIT,) * 3), limits)
+    assert refusal.value.code.name == "BUDGET"
 
 
 def test_the_budget_says_what_would_fit() -> None:
