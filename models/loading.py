@@ -50,12 +50,16 @@ class ModelKey:
 
 
 class Text(nn.Module):
-    """CLIP's text encoder with its tokenizer."""
+    """CLIP's text encoder with its tokenizer, and the states of the prompts it read lately.
+
+    These go when the encoder goes; whoever changes its weights forgets them.
+    """
 
     def __init__(self, tokenizer: Any, encoder: nn.Module) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self.encoder = encoder
+        self.kept: dict[str, torch.Tensor] = {}  # (1, 77, C) by prompt, the latest last
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """The states (N, 77, C) of token ids (N, 77)."""

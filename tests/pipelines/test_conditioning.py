@@ -9,6 +9,7 @@ import torch
 from errors import ArmatureError
 from models.loading import ModelKey, Text, load
 from models.store import Store
+from pipelines import conditioning
 from pipelines.conditioning import Hint, check_size, encode, to_hint
 from pipelines.request import ControlUnit
 
@@ -44,6 +45,25 @@ def test_a_prompt_is_tokenized_as_diffusers_does_it(prompt: str, text: Text) -> 
 )
 def test_what_clip_has_no_room_for_is_named_in_the_users_words(prompt: str, dropped: str, text: Text) -> None:
     assert encode(text, prompt).dropped == dropped
+
+
+def test_a_prompt_is_read_once_while_it_is_kept(text: Text, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditioning, "KEPT_PROMPTS", 2)
+    text.kept.clear()
+    read: list[int] = []
+    hook = text.encoder.register_forward_hook(lambda *_: read.append(1))
+    first = encode(text, "a")
+    assert encode(text, "a").states is first.states
+    assert len(read) == 1
+    encode(text, "b")
+    encode(text, "a")  # the latest again
+    encode(text, "c")
+    assert list(text.kept) == ["a", "c"]
+    assert len(read) == 3
+    encode(text, "b")
+    assert len(read) == 4
+    assert encode(text, "x" * 76).dropped == encode(text, "x" * 76).dropped == "x"
+    hook.remove()
 
 
 class Network:
