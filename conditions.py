@@ -28,6 +28,7 @@ class Condition:
     `annotators` are names, the default first. `controls` names the control for each family that has one.
     `resize` is the rule for a map that the user brings, `polarity` what its values mean, `needs` the tool
     that its tab carries beside the upload, `agreement` how well a result kept the structure is measured.
+    A map that `has_hole` is the picture itself, and says nothing where the mask is.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Condition:
     agreement: Agreement
     resize: MapResize = "area"
     needs: Need = "none"
+    has_hole: bool = False
 
     @property
     def available_annotators(self) -> tuple[Annotator, ...]:
@@ -196,6 +198,7 @@ CONDITIONS: dict[str, Condition] = {
             polarity="colour",
             agreement="colour",
             needs="mask",
+            has_hole=True,
         ),
         Condition(
             name="tile",

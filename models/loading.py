@@ -67,6 +67,20 @@ class Text(nn.Module):
         return states
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """The latents that a picture may have: mean and deviation (1, 4, h, w), in float32, before scaling."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    scale: float
+
+    def draw(self, generator: torch.Generator) -> torch.Tensor:
+        """Latents (1, 4, h, w) by the chance of a generator of the CPU."""
+        chance = torch.as_tensor(torch.randn(self.mean.shape, generator=generator), device=self.mean.device)
+        return self.scale * (self.mean + self.std * chance)
+
+
 class Vae(nn.Module):
     """The autoencoder, and beside it the linear map from a latent to a colour that fits it best."""
 
@@ -82,6 +96,13 @@ class Vae(nn.Module):
         latents = x_0.type(self.autoencoder.dtype) / self.autoencoder.config.scaling_factor
         pictures: torch.Tensor = self.autoencoder.decode(latents).sample
         return pictures
+
+    def encode(self, picture: torch.Tensor) -> Spread:
+        """The latents that a picture (1, 3, 8h, 8w), from -1 to 1, may have."""
+        own = next(self.autoencoder.parameters())
+        found = self.autoencoder.encode(torch.as_tensor(picture, device=own.device, dtype=own.dtype))
+        mean, std = found.latent_dist.mean.float(), found.latent_dist.std.float()
+        return Spread(mean=mean, std=std, scale=self.autoencoder.config.scaling_factor)
 
 
 @torch.no_grad()

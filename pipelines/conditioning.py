@@ -8,6 +8,7 @@ import torch
 from annotators.base import Pixels
 from errors import PARAM_RANGE
 from models.loading import Text
+from pipelines.masking import HOLE, Mask
 from pipelines.modes import MODES
 from pipelines.request import ControlUnit
 
@@ -75,16 +76,25 @@ def tokenize(tokenizer: Any, prompt: str) -> tuple[list[int], str]:
 
 
 def to_hint(
-    unit: ControlUnit, control: str, network: Any, pixels: Pixels, region: Pixels | None = None
+    unit: ControlUnit,
+    control: str,
+    network: Any,
+    pixels: Pixels,
+    *,
+    region: Pixels | None = None,
+    hole: Mask | None = None,
 ) -> Hint:
     """A control of a request with its network, its map and its region, RGB uint8 (H, W, 3).
 
-    One that is pooled over the whole picture (shuffle) was trained to steer under the prompt only.
+    Where a `hole` (H, W) is beyond a half, the map says nothing, which is -1. One that is pooled over the
+    whole picture (shuffle) was trained to steer under the prompt only.
     """
-    map = torch.tensor(pixels, device=network.device).movedim(-1, 0)[None]
+    map = torch.tensor(pixels).movedim(-1, 0)[None].float() / 255
+    if hole is not None:
+        map[..., torch.tensor(hole > HOLE)] = -1
     return Hint(
         control=control,
-        map=(map.float() / 255).type(network.dtype),
+        map=torch.as_tensor(map, device=network.device, dtype=network.dtype),
         strength=unit.strength,
         start=unit.start,
         end=unit.end,

@@ -57,7 +57,8 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
             before += group[0].steps
             for state in group:
                 yield Progress(stage="decoding", step=before, total=total)
-                made = Made(pixels=decode(models.vae, state.x_t), seed=request.seeds[len(images)])
+                pixels = batch.finished(decode(models.vae, state.x_t))
+                made = Made(pixels=pixels, seed=request.seeds[len(images)])
                 images.append(made.pixels)
                 yield Progress(stage="decoding", step=before, total=total, made=made)
     yield Result(

@@ -42,6 +42,9 @@ class ControlUnit:
 class GenerateRequest:
     """Everything that makes one batch of pictures again; `init` and `mask` are content hashes.
 
+    From `init`, under so much noise as `denoise` says, where there is one; white in `mask` is made anew, its
+    edge softened by `mask_blur` pixels, and begins as `fill` says.
+
     Image `i` of the batch is made from seed `(seed + i) mod 2^32`, alone or together.
     """
 
@@ -58,6 +61,8 @@ class GenerateRequest:
     init: str | None = None
     denoise: float = 1.0
     mask: str | None = None
+    mask_blur: float = 4.0
+    fill: str = "original"
     steps: int = 20
     guidance: float = 7.5
     scheduler: str = "unipc"
@@ -70,6 +75,11 @@ class GenerateRequest:
         """The seed of each picture; the request's own seed must have been drawn by now."""
         assert self.seed >= 0, "the seed is drawn when the request is built"
         return tuple((self.seed + index) % (LARGEST_SEED + 1) for index in range(self.count))
+
+    @property
+    def taken(self) -> int:
+        """How many of its steps are taken: all from noise, and the last ones from a start picture."""
+        return int(self.steps * self.denoise)
 
     def to_json(self) -> str:
         """The request as one line of JSON."""

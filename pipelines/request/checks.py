@@ -1,7 +1,7 @@
 """Whether a request is within bounds, and asks for nothing that is not there yet."""
 
 import conditions
-from errors import BUDGET, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
+from errors import BUDGET, IMG_EMPTY, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
 from gate import Limits
 from models.catalogue import FAMILIES, Family
 from pipelines.request import ControlUnit, GenerateRequest
@@ -12,6 +12,7 @@ from pipelines.request.controls import (
     MOST_CONTROLS,
     SCHEDULER,
     SEED,
+    START_PARAMS,
     STEPS,
     UNIT_PARAMS,
     allowed_params,
@@ -54,6 +55,7 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
         )
     for unit in request.controls:
         _check_unit(unit, request.family)
+    _check_start(request)
     return request
 
 
@@ -108,17 +110,29 @@ def _check_unit(unit: ControlUnit, family: str) -> None:
         )
 
 
+def _check_start(request: GenerateRequest) -> None:
+    """Start picture and mask: each is there where another needs it, and something of the run is left."""
+    for param in START_PARAMS:
+        param.check(getattr(request, param.name))
+    if request.init is None and (request.mask is not None or request.denoise != 1):
+        raise IMG_EMPTY("There is no start picture to change", todo="Give one, or leave out mask and denoise")
+    if not request.taken:
+        raise PARAM_RANGE(
+            "Nothing would change",
+            found=f"{request.denoise:g} of {request.steps} steps",
+            allowed="at least one step",
+            todo="Change denoise or steps",
+        )
+    holed = [unit.condition for unit in request.controls if conditions.find(unit.condition).has_hole]
+    if holed and request.mask is None:
+        raise IMG_EMPTY(
+            f"{conditions.find(holed[0]).title} does not know yet what to repaint",
+            todo="Paint a mask over it, or bring one",
+        )
+
+
 # Fields whose work comes later, with the only value that is taken until then.
-LATER_REQUEST = {
-    "base": None,
-    "vae": None,
-    "loras": (),
-    "clip_skip": 0,
-    "init": None,
-    "denoise": 1.0,
-    "mask": None,
-    "agreement": False,
-}
+LATER_REQUEST = {"base": None, "vae": None, "loras": (), "clip_skip": 0, "agreement": False}
 
 
 def _check_later_fields(request: GenerateRequest) -> None:

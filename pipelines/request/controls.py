@@ -5,6 +5,7 @@ from typing import Any
 
 from gate import Limits
 from params import Param
+from pipelines.fills import FILLS
 from pipelines.modes import MODES
 from pipelines.schedulers import SCHEDULERS
 
@@ -135,8 +136,38 @@ LAYER_WEIGHT = Param(
     maximum=2,
     help="How much one layer of a control counts.",
 )
+DENOISE = Param(
+    name="denoise",
+    label="Change",
+    kind="number",
+    default=0.75,
+    minimum=0,
+    maximum=1,
+    step=0.05,
+    help="How far the result may go from the start picture: 0 is not at all, 1 is as far as from none.",
+)
+MASK_BLUR = Param(
+    name="mask_blur",
+    label="Soft edge",
+    kind="number",
+    default=4.0,
+    minimum=0,
+    maximum=64,
+    step=0.5,
+    help="Over how many pixels the new part of the picture passes into the old.",
+)
+FILL = Param(
+    name="fill",
+    label="The hole begins with",
+    kind="choice",
+    default="original",
+    choices=tuple(FILLS),
+    labels=tuple(fill.label for fill in FILLS.values()),
+    help="What is in the masked part before the first step; it matters less the more may change.",
+)
 
 UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END, MODE)
+START_PARAMS: tuple[Param, ...] = (DENOISE, MASK_BLUR, FILL)
 RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT)
 
 

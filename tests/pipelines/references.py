@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,21 @@ from annotators.base import Pixels
 from models.device import Device
 from models.store import Store
 from pipelines import schedulers
+from pipelines.beginning import begin
 from pipelines.cache import ModelCache
 from pipelines.generate import Models, borrow, denoise
 from pipelines.pictures import PictureStore
 from pipelines.request import ControlUnit, GenerateRequest
+from pipelines.schedulers import SCHEDULERS
 from tests import tiny_family
 
 SIDE = 64
-CONTROLS = {"canny": "lines", "depth": "depth", "normal": "normal"}  # of the family "pocket", by condition
+CONTROLS = {
+    "canny": "lines",
+    "depth": "depth",
+    "normal": "normal",
+    "inpaint": "inpaint",
+}  # of the family "pocket", by condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,23 +102,33 @@ def blurred(chance: np.random.Generator) -> Pixels:
     return np.asarray(cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def ours(request: GenerateRequest, cache: ModelCache) -> torch.Tensor:
-    """What our loop makes of a request: latents (N, 4, h, w)."""
-    from pipelines.beginning import begin
+def ours(request: GenerateRequest, cache: ModelCache, *, drawn: int = 0) -> torch.Tensor:
+    """What our loop makes of a request: latents (N, 4, h, w).
 
+    Of each picture's chance so many are `drawn` before the first step as diffusers draws for nothing.
+    """
     with borrow(request, cache) as models:
         states = begin(request, models, cache).states
+        for state in states * drawn:
+            torch.randn(state.x_t.shape, generator=state.generator)
         for _ in denoise(models, states):
             pass
         return torch.cat([state.x_t for state in states])
 
 
-def theirs(pipeline: Any, request: GenerateRequest, maps: Sequence[Pixels], **given: Any) -> torch.Tensor:
-    """What a pipeline of diffusers makes of the text, the controls and the schedule of a request."""
+def theirs(pipeline: Any, request: GenerateRequest, maps: Sequence[Any], **given: Any) -> torch.Tensor:
+    """What a pipeline of diffusers makes of the text, the controls and the schedule of a request.
+
+    A map is RGB uint8 (H, W, 3), or (1, 3, H, W) from 0 to 1 with -1 in its holes.
+    """
     pipeline.scheduler = schedulers.build(request.scheduler, pipeline.noise_schedule)
+    if timesteps := list(SCHEDULERS[request.scheduler].timesteps):
+        spaced = partial(pipeline.scheduler.set_timesteps, timesteps=timesteps)
+        pipeline.scheduler.set_timesteps = lambda steps, device=None: spaced(device=device)
+    eta = signature(pipeline.scheduler.step).parameters.get("eta")
     units, alone = request.controls, len(request.controls) == 1
     name = "image" if type(pipeline).__name__ == "StableDiffusionControlNetPipeline" else "control_image"
-    pictures = [Image.fromarray(map) for map in maps]
+    pictures = [map if isinstance(map, torch.Tensor) else Image.fromarray(map) for map in maps]
     latents: torch.Tensor = pipeline(
         **{name: pictures[0] if alone else pictures},
         prompt=request.prompt,
@@ -123,6 +142,7 @@ def theirs(pipeline: Any, request: GenerateRequest, maps: Sequence[Pixels], **gi
         controlnet_conditioning_scale=units[0].strength if alone else [unit.strength for unit in units],
         control_guidance_start=units[0].start if alone else [unit.start for unit in units],
         control_guidance_end=units[0].end if alone else [unit.end for unit in units],
+        eta=eta.default if eta else 0.0,  # the pipelines' own is DDIM's, also for TCD
         output_type="latent",
         **given,
     ).images

@@ -105,7 +105,7 @@ def test_a_region_is_where_its_picture_is_white() -> None:
     region[0, 1] = 255
     region[1, 2] = 51
     map = np.zeros((2, 3, 3), np.uint8)
-    hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Network(), map, region)
+    hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Network(), map, region=region)
     assert hint.region is not None
     assert hint.region.shape == (1, 1, 2, 3)
     assert hint.region[0, 0].flatten().tolist() == pytest.approx([0, 1, 0, 0, 0, 0.2])

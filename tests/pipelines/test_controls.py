@@ -13,7 +13,6 @@ from pipelines.generate import borrow
 from pipelines.modes import MODES
 from pipelines.request import GenerateRequest
 from tests.pipelines.references import (
-    CONTROLS,
     SIDE,
     Added,
     Studio,
@@ -39,7 +38,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 @pytest.fixture(scope="module")
 def three_pipeline(crowd: Studio) -> Any:
     """diffusers' pipeline with the three controls."""
-    return crowd.pipeline("StableDiffusionControlNetPipeline", list(CONTROLS))
+    return crowd.pipeline("StableDiffusionControlNetPipeline", ["canny", "depth", "normal"])
 
 
 def three(crowd: Studio, **fields: Any) -> GenerateRequest:

@@ -111,9 +111,17 @@ def wander(family: str, able: list[str], cache: ModelCache, most: int) -> None:
     """A picture of each condition, twice; never is more resident than `most` bytes."""
     digest = cache.pictures.put(drawn_map(64, 64))
     for condition in able * 2:
-        unit = ControlUnit(condition=condition, map=digest)
+        hole = digest if CONDITIONS[condition].has_hole else None
         request = GenerateRequest(
-            prompt="a house", controls=(unit,), width=64, height=64, family=family, steps=1, seed=7
+            prompt="a house",
+            controls=(ControlUnit(condition=condition, map=digest),),
+            width=64,
+            height=64,
+            family=family,
+            steps=1,
+            seed=7,
+            init=hole,
+            mask=hole,
         )
         for _ in generate(request, cache):
             assert cache.used <= most

@@ -41,9 +41,16 @@ def test_a_good_request_passes_unchanged() -> None:
         ({"vae": "other"}, "PARAM_CHOICE"),
         ({"loras": (("ink", 1.0),)}, "PARAM_CHOICE"),
         ({"clip_skip": 1}, "PARAM_CHOICE"),
-        ({"init": "1" * 64}, "PARAM_CHOICE"),
-        ({"denoise": 0.5}, "PARAM_CHOICE"),
-        ({"mask": "1" * 64}, "PARAM_CHOICE"),
+        ({"denoise": 0.5}, "IMG_EMPTY"),
+        ({"mask": "1" * 64}, "IMG_EMPTY"),
+        ({"init": "1" * 64, "denoise": 1.1}, "PARAM_RANGE"),
+        ({"init": "1" * 64, "denoise": "1"}, "PARAM_TYPE"),
+        ({"init": "1" * 64, "denoise": 0.04}, "PARAM_RANGE"),
+        ({"init": "1" * 64, "denoise": 0.0}, "PARAM_RANGE"),
+        ({"init": "1" * 64, "mask": "2" * 64, "mask_blur": -1.0}, "PARAM_RANGE"),
+        ({"init": "1" * 64, "mask": "2" * 64, "fill": "water"}, "PARAM_CHOICE"),
+        ({"controls": (UNIT, replace(UNIT, condition="inpaint"))}, "IMG_EMPTY"),
+        ({"controls": (replace(UNIT, condition="inpaint"),), "init": "1" * 64}, "IMG_EMPTY"),
         ({"agreement": True}, "PARAM_CHOICE"),
         ({"controls": (UNIT,) * 11}, "PARAM_RANGE"),
         ({"controls": (UNIT, replace(UNIT, mode="strict"))}, "PARAM_CHOICE"),
@@ -82,6 +89,21 @@ def test_what_is_refused(change: dict[str, Any], code: str) -> None:
 def test_any_number_of_controls_passes_up_to_ten(controls: tuple[ControlUnit, ...]) -> None:
     request = replace(REQUEST, controls=controls)
     assert checked(request, LIMITS["local"]) is request
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"init": "1" * 64},
+        {"init": "1" * 64, "denoise": 0.05},
+        {"init": "1" * 64, "mask": "2" * 64, "denoise": 0.8, "mask_blur": 9.0, "fill": "around"},
+        {"init": "1" * 64, "mask": "2" * 64, "controls": (replace(UNIT, condition="inpaint"), UNIT)},
+    ],
+)
+def test_a_start_picture_passes_with_and_without_a_mask(change: dict[str, Any]) -> None:
+    request = replace(REQUEST, **change)
+    assert checked(request, LIMITS["local"]) is request
+    assert GenerateRequest.from_json(request.to_json()) == request
 
 
 def test_more_controls_are_more_work() -> None:
