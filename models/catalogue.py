@@ -30,7 +30,8 @@ class Family:
     """A base with the controls of its architecture.
 
     `side` is the native short side in pixels; sizes are multiples of `multiple` from `smallest` to `largest`.
-    `base` is None for a family that ships with the program or is put in place by hand.
+    `base` is None for a family that ships with the program or is put in place by hand. `preview` is a tiny
+    autoencoder that shows pictures while they are made.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Family:
     largest: int
     base: Weight | None
     controls: tuple[Control, ...]
+    preview: Weight | None = None
 
     def control(self, name: str) -> Control | None:
         """The control of that name, or None."""
@@ -78,6 +80,7 @@ SD15 = Family(
     smallest=256,
     largest=2048,
     base=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL),
+    preview=Weight(repo="madebyollin/taesd", licence="MIT"),
     controls=(
         _v11("canny", "control_v11p_sd15_canny"),
         _v11("softedge", "control_v11p_sd15_softedge"),

@@ -19,11 +19,12 @@ from models import torchvision_ops
 from models.catalogue import FAMILIES
 from models.store import Store
 
-Part: TypeAlias = Literal["text", "unet", "vae", "control", "annotator"]
+Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "annotator"]
 PART_TITLES: dict[Part, str] = {
     "text": "text encoder",
     "unet": "U-Net",
     "vae": "decoder",
+    "preview": "small decoder",
     "control": "control",
     "annotator": "annotator",
 }
@@ -81,21 +82,28 @@ class Spread:
         return self.scale * (self.mean + self.std * chance)
 
 
-class Vae(nn.Module):
-    """The autoencoder, and beside it the linear map from a latent to a colour that fits it best."""
-
-    rgb: torch.Tensor
+class Decoder(nn.Module):
+    """An autoencoder of diffusers, large or small, as far as it makes pictures."""
 
     def __init__(self, autoencoder: Any) -> None:
         super().__init__()
         self.autoencoder = autoencoder
-        self.register_buffer("rgb", fit_rgb(self))
 
     def decode(self, x_0: torch.Tensor) -> torch.Tensor:
         """The pictures (N, 3, 8h, 8w), about -1 to 1, of latents (N, 4, h, w)."""
         latents = x_0.type(self.autoencoder.dtype) / self.autoencoder.config.scaling_factor
         pictures: torch.Tensor = self.autoencoder.decode(latents).sample
         return pictures
+
+
+class Vae(Decoder):
+    """The base's autoencoder, and beside it the linear map from a latent to a colour that fits it best."""
+
+    rgb: torch.Tensor
+
+    def __init__(self, autoencoder: Any) -> None:
+        super().__init__(autoencoder)
+        self.register_buffer("rgb", fit_rgb(self))
 
     def encode(self, picture: torch.Tensor) -> Spread:
         """The latents that a picture (1, 3, 8h, 8w), from -1 to 1, may have."""
@@ -106,7 +114,7 @@ class Vae(nn.Module):
 
 
 @torch.no_grad()
-def fit_rgb(vae: Vae) -> torch.Tensor:
+def fit_rgb(vae: Decoder) -> torch.Tensor:
     """The matrix (5, 3) that takes a latent and a one to the mean colour, -1 to 1, of its pixels.
 
     Least squares over two smooth random latents, 8 by 8; with SD 1.5 it takes a second or two.
@@ -126,7 +134,7 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     store.require(key.family, key.name if key.part == "control" else None)
     torchvision_ops.define_missing()
     import transformers
-    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+    from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     transformers.utils.logging.disable_progress_bar()
@@ -141,6 +149,8 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
                 module = _read(UNet2DConditionModel, base / "unet", dtype)
             case "vae":  # its colours are fitted in float32
                 module = Vae(_read(AutoencoderKL, base / "vae", torch.float32)).to(dtype)
+            case "preview":
+                module = Decoder(_read(AutoencoderTiny, store.preview(key.family), dtype))
             case "control":
                 module = _read(ControlNetModel, store.control(key.family, key.name), dtype)
             case "annotator":

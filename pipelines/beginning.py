@@ -11,8 +11,9 @@ from pipelines import masking, schedulers
 from pipelines.cache import ModelCache
 from pipelines.conditioning import Hint, Prompt, check_size, encode, to_hint
 from pipelines.masking import Mask
+from pipelines.preview import LATENT
 from pipelines.request import GenerateRequest
-from pipelines.scene import LATENT, Scene, Start, from_noise, from_scene, open_scene
+from pipelines.scene import Scene, Start, from_noise, from_scene, open_scene
 from pipelines.state import PictureState
 
 if TYPE_CHECKING:

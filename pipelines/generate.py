@@ -15,7 +15,8 @@ import torch
 import conditions
 from annotators.base import Pixels
 from errors import NUMERIC
-from models.loading import ModelKey, Text, Vae
+from models.loading import Decoder, ModelKey, Part, Text, Vae
+from models.store import Store
 from pipelines.beginning import begin
 from pipelines.cache import ModelCache
 from pipelines.preview import preview, to_pixels
@@ -29,12 +30,13 @@ PIXELS_AT_ONCE = {"cpu": 512 * 512, "mps": 512 * 512, "cuda": 8 * 512 * 512}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The networks of one request on one device; the controls by their names."""
+    """The networks of one request on one device; the controls by their names, and a small decoder if any."""
 
     text: Text
     unet: Any
     vae: Vae
     controls: Mapping[str, Any]
+    small: Decoder | None = None
 
 
 def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress | Result]:
@@ -52,7 +54,7 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
         for group in groups:
             for step in denoise(models, group):
                 shown = step % PREVIEW_EVERY == 0 or step == group[0].steps
-                picture = preview(models.vae.rgb, group[0].x_0) if shown else None
+                picture = preview(models.vae.rgb, group[0].x_0, models.small) if shown else None
                 yield Progress(stage="denoising", step=before + step, total=total, preview=picture)
             before += group[0].steps
             for state in group:
@@ -131,26 +133,24 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
     """The models of a request, on the device until the block ends."""
     names = {conditions.find(unit.condition).control(request.family).name for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
-    text, unet, vae = base_keys(request.family)
-    with cache.use((text, unet, vae, *controls.values())) as lent:
+    text, unet, vae, *small = base_keys(request.family, cache.store)
+    with cache.use((text, unet, vae, *small, *controls.values())) as lent:
         yield Models(
             text=cast(Text, lent[text]),
             unet=lent[unet],
             vae=cast(Vae, lent[vae]),
             controls={name: lent[key] for name, key in controls.items()},
+            small=cast(Decoder, lent[small[0]]) if small else None,
         )
 
 
-def base_keys(family: str) -> tuple[ModelKey, ModelKey, ModelKey]:
-    """The text encoder, the U-Net and the decoder of a family."""
-    return (
-        ModelKey(family=family, part="text"),
-        ModelKey(family=family, part="unet"),
-        ModelKey(family=family, part="vae"),
-    )
+def base_keys(family: str, store: Store) -> tuple[ModelKey, ...]:
+    """The text encoder, the U-Net and the decoder of a family, and its small decoder where there is one."""
+    parts: tuple[Part, ...] = ("text", "unet", "vae", *(("preview",) if store.has_preview(family) else ()))
+    return tuple(ModelKey(family=family, part=part) for part in parts)
 
 
 def warm(family: str, cache: ModelCache) -> None:
     """Load a family's base ahead of the first request."""
-    with cache.use(base_keys(family)):
+    with cache.use(base_keys(family, cache.store)):
         pass

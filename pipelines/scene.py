@@ -14,10 +14,9 @@ from models.loading import Spread, Vae
 from pipelines import masking
 from pipelines.fills import FILLS
 from pipelines.masking import Mask
+from pipelines.preview import LATENT
 from pipelines.request import GenerateRequest
 from pipelines.state import Kept
-
-LATENT = 8  # pixels of a picture to one of its latents, along a side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
