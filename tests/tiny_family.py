@@ -21,8 +21,8 @@ def write(weights: Path, family: str = "pocket", control: str = "lines", *, pool
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unet = _unet()
-        parts = {"unet": unet, "vae": _vae(), "text_encoder": _text(), "tokenizer": _tokenizer()}
-        _pipeline(parts).save_pretrained(weights / family / "base")
+        parts = {"unet": unet, "vae": _vae(), "text_encoder": _text(), "tokenizer": tokenizer()}
+        pipeline(parts).save_pretrained(weights / family / "base")
         control_net = _control(unet, pooled=pooled)
         control_net.save_pretrained(weights / family / "controls" / control)
 
@@ -39,7 +39,8 @@ def add_control(
         _control(unet, pooled=pooled).save_pretrained(weights / family / "controls" / name)
 
 
-def _pipeline(parts: dict[str, Any]) -> Any:
+def pipeline(parts: dict[str, Any]) -> Any:
+    """The parts of a base as diffusers keeps them, with the noise schedule of Stable Diffusion."""
     from diffusers import PNDMScheduler, StableDiffusionPipeline
 
     scheduler = PNDMScheduler(
@@ -118,7 +119,8 @@ def _text() -> Any:
     return CLIPTextModel(config)
 
 
-def _tokenizer() -> Any:
+def tokenizer() -> Any:
+    """A tokenizer of CLIP's kind that makes a token of every letter."""
     from transformers import CLIPTokenizer
 
     vocabulary = {token: index for index, token in enumerate(_vocabulary())}
