@@ -42,7 +42,8 @@ class Condition:
     `kind` is what its maps are.
     `resize` is the rule for a map that the user brings, `polarity` what its values mean, `needs` the tool
     that its tab carries beside the upload, `agreement` how well a result kept the structure is measured;
-    `judge_values` are the settings with which its annotator then looks at the result.
+    `judge_values` are the settings with which its annotator then looks at the result. A map that `has_hole`
+    is the picture itself, and says nothing where the mask is.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Condition:
     resize: MapResize = "area"
     needs: Need = "none"
     judge_values: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    has_hole: bool = False
 
     @property
     def available_annotators(self) -> tuple[Annotator, ...]:
@@ -242,6 +244,7 @@ CONDITIONS: dict[str, Condition] = {
             polarity="colour",
             agreement="colour",
             needs="mask",
+            has_hole=True,
         ),
         Condition(
             name="tile",

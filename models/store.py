@@ -1,7 +1,8 @@
 """Where the files of the models are, what is missing, and how to get it. No torch: the web page asks here.
 
-A family is `<weights>/<family>/base/`, a diffusers folder, and `<weights>/<family>/controls/<control>/`. The
-files of annotators are in `<weights>/annotators/<repository>/`, with -- for the slash of the repository.
+A family is `<weights>/<family>/base/`, a diffusers folder, and `<weights>/<family>/controls/<control>/`; a
+tiny autoencoder may be in `<weights>/<family>/preview/`. The files of annotators are in
+`<weights>/annotators/<repository>/`, with -- for the slash of the repository.
 """
 
 import json
@@ -67,6 +68,14 @@ class Store:
         folder = self.weights / family / "controls" / name
         control = FAMILIES[family].control(name)
         return folder / control.weight.subfolder if control and control.weight else folder
+
+    def preview(self, family: str) -> Path:
+        """The folder of a family's tiny autoencoder, which shows pictures while they are made."""
+        return self.weights / family / "preview"
+
+    def has_preview(self, family: str) -> bool:
+        """Whether a family's tiny autoencoder is there; it can do without."""
+        return not self._lacking(self.preview(family), CONTROL_FILES)
 
     def missing(self, family: str, control: str | None = None) -> tuple[str, ...]:
         """The files that a family, and one of its controls, still lack, relative to the weights."""

@@ -26,8 +26,10 @@ Stage: TypeAlias = Literal[
 class ControlUnit:
     """One control: its map, where the map came from, and how firmly and when it holds.
 
-    `map` and `region` are content hashes; `layer_weights` are 13 factors, shallowest first. `control` names
-    one of the user's own, in place of the family's.
+    `map` and `region` are content hashes; it acts where the region is white, everywhere without one.
+    `layer_weights` are factors, one for each layer, the shallowest first and the middle last: 13 in Stable
+    Diffusion. Where there are any, they take the place of those of the mode. `control` names one of the
+    user's own, in place of the family's.
     """
 
     condition: str
@@ -53,6 +55,9 @@ class ControlUnit:
 class GenerateRequest:
     """Everything that makes one batch of pictures again; `init` and `mask` are content hashes.
 
+    From `init`, under so much noise as `denoise` says, where there is one; white in `mask` is made anew, its
+    edge softened by `mask_blur` pixels, and begins as `fill` says.
+
     Image `i` of the batch is made from seed `(seed + i) mod 2^32`, alone or together.
     """
 
@@ -69,6 +74,8 @@ class GenerateRequest:
     init: str | None = None
     denoise: float = 1.0
     mask: str | None = None
+    mask_blur: float = 4.0
+    fill: str = "original"
     steps: int = 20
     guidance: float = 7.5
     scheduler: str = "unipc"
@@ -81,6 +88,11 @@ class GenerateRequest:
         """The seed of each picture; the request's own seed must have been drawn by now."""
         assert self.seed >= 0, "the seed is drawn when the request is built"
         return tuple((self.seed + index) % (LARGEST_SEED + 1) for index in range(self.count))
+
+    @property
+    def taken(self) -> int:
+        """How many of its steps are taken: all from noise, and the last ones from a start picture."""
+        return int(self.steps * self.denoise)
 
     def to_json(self) -> str:
         """The request as one line of JSON."""

@@ -79,6 +79,15 @@ def test_half_precision_files_count(tmp_path: Path) -> None:
     assert store.size("sd15", "canny") == 5
 
 
+def test_a_family_may_have_a_tiny_autoencoder(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert not store.has_preview("sd15")
+    fill(store.preview("sd15"), CONTROL_FILES)
+    assert store.preview("sd15") == tmp_path / "sd15" / "preview"
+    assert store.has_preview("sd15")
+    assert not store.has("sd15"), "it is no part of what a family needs"
+
+
 def test_a_family_that_can_not_be_fetched_says_so(tmp_path: Path) -> None:
     with pytest.raises(ArmatureError, match="not part of this checkout"):
         Store(tmp_path).require("pocket", "lines")
