@@ -113,6 +113,18 @@ class Studio:
                 return
         raise AssertionError(f"{name} does not keep {value:g}")
 
+    def set_size(self, size: str) -> None:
+        """Type the size of the pictures, and leave it."""
+        box = self.page.locator("#size input")
+        for _ in range(10):
+            box.fill(size)
+            box.press("Enter")
+            box.blur()
+            self.wait_until_idle()
+            if box.input_value() == size:
+                return
+        raise AssertionError(f"the size does not keep {size}")
+
     def wait_until_idle(self) -> None:
         """Wait until the browser has nothing to do for the page."""
         idle = "() => new Promise(done => requestIdleCallback(done))"

@@ -18,7 +18,7 @@ from tests.e2e.conftest import Seen, Visit
 
 HOUSE = Path(__file__).parents[2].parent / "shared" / "images" / "house.png"
 LONG, SHORT = 150, 2
-MANY = 8  # pictures of a long run
+LARGE = (384, 256)  # pictures of a long run: two of them step together
 
 
 def pixels(source: str | Path) -> Pixels:
@@ -28,9 +28,9 @@ def pixels(source: str | Path) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def edges(picture: Path, low: int, high: int) -> Pixels:
+def edges(picture: Path, low: int, high: int, size: tuple[int, int] = (192, 128)) -> Pixels:
     """The map that the page should show for a picture of 4:3."""
-    found = cv2.Canny(fit(pixels(picture), 192, 128, "area"), low, high)
+    found = cv2.Canny(fit(pixels(picture), *size, "area"), low, high)
     return np.repeat(found[:, :, None].astype(np.uint8), 3, axis=2)
 
 
@@ -41,8 +41,8 @@ def ready_to_generate(studio: Studio, picture: Path, steps: int = SHORT) -> str:
     studio.page.fill("#prompt textarea", "a house in the hills")
     studio.open_settings()
     studio.set_number("steps", steps)
-    if steps == LONG:
-        studio.set_number("count", MANY)
+    if steps != SHORT:
+        studio.set_size("{}x{}".format(*LARGE))
     return map
 
 
@@ -89,7 +89,7 @@ def test_a_cancelled_run_changes_nothing(studio: Studio, scene: Path) -> None:
     studio.generate()
     first = studio.picture_after()
     studio.set_number("steps", LONG)
-    studio.set_number("count", MANY)
+    studio.set_size("{}x{}".format(*LARGE))
     studio.generate()
     studio.wait_for_step()
     assert studio.text("#cancel") == "Cancel"
@@ -99,7 +99,6 @@ def test_a_cancelled_run_changes_nothing(studio: Studio, scene: Path) -> None:
     studio.page.wait_for_selector("#cancel", state="hidden", timeout=PATIENCE)
     assert not studio.page.locator("#progress .progress").is_visible()
     studio.set_number("steps", SHORT)
-    studio.set_number("count", 1)
     studio.generate()
     second = studio.picture_after(first)
     assert studio.gallery() == [second, first]
@@ -113,7 +112,7 @@ def test_annotating_beside_a_running_generation(studio: Studio, scene: Path) -> 
     studio.set_number("canny-canny-high_threshold", 255)
     after = studio.map_after(before)
     assert studio.page.locator("#progress .progress").is_visible()
-    assert np.array_equal(pixels(after), edges(scene, 100, 255))
+    assert np.array_equal(pixels(after), edges(scene, 100, 255, LARGE))
     studio.page.click("#cancel")
     studio.wait_for_text("#info", "cancelled")
 
