@@ -18,7 +18,7 @@ from tests.e2e.conftest import Seen, Visit
 
 HOUSE = Path(__file__).parents[2].parent / "shared" / "images" / "house.png"
 LONG, SHORT = 150, 2
-LARGE = (384, 256)  # pictures of a long run: two of them step together
+LARGE = (512, 384)  # pictures of a long run: the little family steps slowly only on these
 
 
 def pixels(source: str | Path) -> Pixels:
