@@ -206,10 +206,15 @@ def info(given: argparse.Namespace) -> None:
         _tell_memory(picture, memory)
 
 
+GONE = "no longer beside the picture"
+
+
 def _tell_memory(picture: Path, memory: Memory) -> None:
     for entry in memory.maps:
-        beside = metadata.map_beside(picture, entry)
-        print(f"Map of {entry.condition}: {beside or 'no longer beside the picture'}")
+        beside = metadata.file_beside(picture, entry)
+        print(f"Map of {entry.condition}: {beside or GONE}")
+    for other in memory.others:
+        print(f"{other.what}: {metadata.file_beside(picture, other) or GONE}")
     for sentence in keeping.in_words([memory.agreement]):
         print(f"Agreement: {sentence}")
 
@@ -226,7 +231,12 @@ def _memory_entry(picture: Path, memory: Memory | None) -> dict[str, Any]:
         "maps": [
             {"condition": entry.condition, "sha256": entry.sha256, "path": str(beside) if beside else None}
             for entry in memory.maps
-            for beside in (metadata.map_beside(picture, entry),)
+            for beside in (metadata.file_beside(picture, entry),)
+        ],
+        "others": [
+            {"what": other.what, "sha256": other.sha256, "path": str(beside) if beside else None}
+            for other in memory.others
+            for beside in (metadata.file_beside(picture, other),)
         ],
     }
 

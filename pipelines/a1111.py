@@ -17,7 +17,6 @@ from types import MappingProxyType
 import conditions
 from models.catalogue import FAMILIES, Weight
 from pipelines.request import ControlUnit, GenerateRequest
-from pipelines.schedulers import SCHEDULERS
 
 KEY = "parameters"
 PROGRAM = "Armature"
@@ -73,9 +72,28 @@ MODES: Mapping[str, str] = MappingProxyType(
         "guess": "ControlNet is more important",
     }
 )
-# The last word of a scheduler's label, where it names the spacing of the steps and not the solver.
-SCHEDULES: Mapping[str, str] = MappingProxyType(
-    {"Karras": "Karras", "Exponential": "Exponential", "AYS": "Align Your Steps"}
+# Solver and spacing of the steps, for each scheduler. There, "Automatic" is the solver's own spacing: that of
+# DPM++ 2M is Karras's. DDPM and TCD have no word there and keep their own.
+SAMPLERS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "unipc": ("UniPC", "Automatic"),
+        "dpmpp_2m": ("DPM++ 2M", "Uniform"),
+        "dpmpp_2m_karras": ("DPM++ 2M", "Karras"),
+        "dpmpp_2m_sde_karras": ("DPM++ 2M SDE", "Karras"),
+        "ays": ("DPM++ 2M", "Align Your Steps"),
+        "euler": ("Euler", "Automatic"),
+        "euler_a": ("Euler a", "Automatic"),
+        "heun": ("Heun", "Automatic"),
+        "ddim": ("DDIM", "Automatic"),
+        "ddpm": ("DDPM", "Automatic"),
+        "pndm": ("PLMS", "Automatic"),
+        "lcm": ("LCM", "Automatic"),
+        "tcd": ("TCD", "Automatic"),
+    }
+)
+# What is in the hole at first; what is there already goes without saying.
+MASKED: Mapping[str, str] = MappingProxyType(
+    {"around": "fill", "noise": "latent noise", "nothing": "latent nothing"}
 )
 
 
@@ -93,7 +111,7 @@ def _prompt(request: GenerateRequest) -> str:
 
 
 def _pairs(request: GenerateRequest, seed: int) -> Iterator[tuple[str, str]]:
-    sampler, schedule = _sampler(SCHEDULERS[request.scheduler].label)
+    sampler, schedule = SAMPLERS[request.scheduler]
     yield "Steps", str(request.steps)
     yield "Sampler", sampler
     yield "Schedule type", schedule
@@ -110,13 +128,11 @@ def _pairs(request: GenerateRequest, seed: int) -> Iterator[tuple[str, str]]:
     yield "RNG", "CPU"  # where our noise is drawn, whatever runs the model
     for place, unit in enumerate(request.controls):
         yield f"ControlNet {place}", _control(request, unit)
+    if request.mask and request.mask_blur:
+        yield "Mask blur", f"{request.mask_blur:g}"
+    if request.mask and request.fill in MASKED:
+        yield "Masked content", MASKED[request.fill]
     yield "Version", PROGRAM
-
-
-def _sampler(label: str) -> tuple[str, str]:
-    """A scheduler's label as solver and spacing."""
-    solver, _, last = label.rpartition(" ")
-    return (solver, SCHEDULES[last]) if last in SCHEDULES else (label, "Automatic")
 
 
 def _model(request: GenerateRequest) -> str:

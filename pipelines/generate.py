@@ -67,6 +67,7 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
         seeds=request.seeds,
         maps=batch.maps,
         request=request,
+        others=tuple(cache.pictures.get(digest) for digest in request.others.values()),
         notices=batch.notices,
     )
 

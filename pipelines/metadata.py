@@ -7,6 +7,8 @@ Ours is JSON under the key "armature":
     image       the place of this picture in the batch, from 0
     seed        its own seed
     maps        for each control: condition, the hash of its map, and the file beside the picture that has it
+    others      for each other picture that the request names (start picture, mask, regions): what it is, its
+                hash, and the file beside; none in pictures from before there were such files
     agreement   for each control, where that was asked for: condition, share, annotator, remark
 
 It is read like anything from outside, whoever wrote it: through the gate, and into checked fields.
@@ -45,6 +47,15 @@ class MapFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherFile:
+    """A start picture, a mask or a region: its hash in the request, and the file beside the picture."""
+
+    what: str
+    sha256: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What one picture knows of how it was made; see the head of this module."""
 
@@ -53,11 +64,17 @@ class Memory:
     image: int
     seed: int
     maps: tuple[MapFile, ...]
+    others: tuple[OtherFile, ...] = ()
     agreement: tuple[Kept, ...] = ()
 
+    @property
+    def beside(self) -> tuple[MapFile | OtherFile, ...]:
+        """All the files that it was made from."""
+        return (*self.maps, *self.others)
 
-def texts(result: Result, index: int, maps: Sequence[str]) -> Mapping[str, str]:
-    """The texts of picture `index` of a result, by their keys; `maps` names the files beside it."""
+
+def texts(result: Result, index: int, maps: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, str]:
+    """The texts of picture `index` of a result, by their keys; `maps` and `others` name files beside it."""
     request, seed = result.request, result.seeds[index]
     memory = Memory(
         format=FORMAT,
@@ -67,6 +84,10 @@ def texts(result: Result, index: int, maps: Sequence[str]) -> Mapping[str, str]:
         maps=tuple(
             MapFile(condition=unit.condition, sha256=unit.map, file=name)
             for unit, name in zip(request.controls, maps, strict=True)
+        ),
+        others=tuple(
+            OtherFile(what=what, sha256=digest, file=name)
+            for (what, digest), name in zip(request.others.items(), others, strict=True)
         ),
         agreement=result.agreement[index] if result.agreement else (),
     )
@@ -104,8 +125,8 @@ def parameters_from_png(path: Path) -> str:
     return gate.clean_text(text, label=a1111.KEY, most=MOST_BYTES)
 
 
-def map_beside(picture: Path, entry: MapFile) -> Path | None:
-    """The file with a map, where it still lies beside the picture and shows what it showed."""
+def file_beside(picture: Path, entry: MapFile | OtherFile) -> Path | None:
+    """The file that a picture was made from, where it still lies beside it and shows what it showed."""
     if entry.file != Path(entry.file).name or set(entry.file) & set("/\\:\0"):
         return None  # somebody wants us to look elsewhere
     path = picture.parent / entry.file
@@ -136,6 +157,8 @@ def _memory(text: str, limits: Limits) -> Memory:
     asked = [(unit.condition, unit.map) for unit in request.controls]
     if [(entry.condition, entry.sha256) for entry in memory.maps] != asked:
         raise _invalid("maps that are not the request's", "one for each control")
+    if memory.others and {entry.what: entry.sha256 for entry in memory.others} != request.others:
+        raise _invalid("pictures that are not the request's", "each that it names, once")
     if memory.agreement and not _fits(memory.agreement, [condition for condition, _ in asked]):
         raise _invalid("an agreement that is none", "one for each control, of 1 at most")
     return replace(memory, request=request)

@@ -28,12 +28,14 @@ def preview(rgb: torch.Tensor, x_0: torch.Tensor, small: Decoder | None = None) 
     """The picture, RGB uint8 (h, w, 3) of at most 256 pixels a side, of latents (1, 4, h, w).
 
     `rgb` (5, 3) is the decoder's linear map, from a latent and a one to a colour from -1 to 1. A `small`
-    decoder knows better, and is given no more latents than it makes 256 pixels of.
+    decoder knows better, and is given no more latents than it makes 256 pixels of, and half of them at most:
+    all would cost as much as a twentieth of a step.
     """
     height, width = x_0.shape[-2:]
     scale = min(float(LATENT), SIDE / max(height, width))  # pixels to a latent, along a side
     if small is not None:
-        size = (max(1, round(height * scale / LATENT)), max(1, round(width * scale / LATENT)))
+        part = min(scale / LATENT, 0.5)
+        size = (max(1, round(height * part)), max(1, round(width * part)))
         return to_pixels(small.decode(interpolate(x_0, size=size, mode="area")))
     size = (max(1, int(height * scale)), max(1, int(width * scale)))
     weight, bias = rgb.float().split((len(rgb) - 1, 1))

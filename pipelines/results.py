@@ -27,17 +27,24 @@ def todays(outputs: Path) -> Path:
 
 
 def save(result: Result, folder: Path, job_id: str, seconds: float) -> Saved:
-    """Write the pictures and maps of a job into a folder; each is whole, or not there."""
+    """Write the pictures of a job and what they were made from into a folder; each is whole, or not there."""
     stem = f"{datetime.now().astimezone():%H%M%S}-{job_id[:MARK]}"
     maps = []  # first, since the pictures name them
     for index, (unit, pixels) in enumerate(zip(result.request.controls, result.maps, strict=True)):
         path = folder / f"{stem}-map{index}-{unit.condition}.png"
         write_png(path, pixels, {})
         maps.append((unit.condition, path))
+    others = []
+    for what, pixels in zip(result.request.others, result.others, strict=True):
+        others.append(folder / f"{stem}-{what}.png")
+        write_png(others[-1], pixels, {})
     images = []
     for index, (pixels, seed) in enumerate(zip(result.images, result.seeds, strict=True)):
         path = folder / f"{stem}-{index}-seed{seed}.png"
-        write_png(path, pixels, metadata.texts(result, index, [map.name for _, map in maps]))
+        beside = metadata.texts(
+            result, index, [map.name for _, map in maps], [other.name for other in others]
+        )
+        write_png(path, pixels, beside)
         agreement = result.agreement[index] if result.agreement else ()
         images.append(SavedImage(path=path, seed=seed, agreement=agreement))
     return Saved(

@@ -90,6 +90,13 @@ class GenerateRequest:
         return tuple((self.seed + index) % (LARGEST_SEED + 1) for index in range(self.count))
 
     @property
+    def others(self) -> Mapping[str, str]:
+        """The hash of each picture that it names and that is no map, by what that is."""
+        regions = {f"region{index}": unit.region for index, unit in enumerate(self.controls)}
+        named = {"init": self.init, "mask": self.mask} | regions
+        return {what: digest for what, digest in named.items() if digest}
+
+    @property
     def taken(self) -> int:
         """How many of its steps are taken: all from noise, and the last ones from a start picture."""
         return int(self.steps * self.denoise)
@@ -138,13 +145,15 @@ class Progress:
 class Result:
     """The finished pictures, RGB uint8 (H, W, 3), the seed of each, and the request that makes them again.
 
-    `agreement` has for each picture how it kept each control, where that was asked for.
+    `others` are the pictures that the request names so, in their order. `agreement` has for each picture how
+    it kept each control, where that was asked for.
     """
 
     images: tuple[Pixels, ...]
     seeds: tuple[int, ...]
     maps: tuple[Pixels, ...]
     request: GenerateRequest
+    others: tuple[Pixels, ...] = ()
     notices: tuple[str, ...] = ()
     agreement: tuple[tuple[Kept, ...], ...] = ()
 

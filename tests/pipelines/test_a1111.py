@@ -10,7 +10,8 @@ import pytest
 import conditions
 from annotators import ANNOTATORS
 from pipelines import a1111
-from pipelines.a1111 import MODES, MODULES, parameters
+from pipelines.a1111 import MASKED, MODES, MODULES, parameters
+from pipelines.fills import FILLS
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import UNIT_PARAMS
 from pipelines.schedulers import SCHEDULERS
@@ -108,7 +109,8 @@ def test_what_a_prompt_does_to_itself_leaves_the_last_line_whole() -> None:
 
 ORDER = (
     *("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "VAE"),
-    *("Denoising strength", "Clip skip", "RNG", "ControlNet 0", "ControlNet 1", "Version"),
+    *("Denoising strength", "Clip skip", "RNG", "ControlNet 0", "ControlNet 1"),
+    *("Mask blur", "Masked content", "Version"),
 )
 
 
@@ -122,6 +124,8 @@ def test_all_keys_come_in_their_order() -> None:
         clip_skip=1,
         init="1" * 64,
         denoise=0.55,
+        mask="2" * 64,
+        fill="noise",
         controls=(UNIT, replace(UNIT, condition="depth", annotator="depth_zoe", values={}, mode="guess")),
     )
     prompt, _, pairs = parsed(parameters(full, 5))
@@ -187,17 +191,85 @@ def test_every_mode_has_its_name() -> None:
     assert {choice for param in declared for choice in param.choices} | {"balanced"} <= set(MODES)
 
 
+# The words of the web UI 1.10, from its own tables; what it lacks has none.
+ITS_SAMPLERS = {"UniPC", "DPM++ 2M", "DPM++ 2M SDE", "Euler", "Euler a", "Heun", "DDIM", "PLMS", "LCM"}
+ITS_SCHEDULES = {"Automatic", "Uniform", "Karras", "Exponential", "Align Your Steps"}
+UNKNOWN_THERE = {"ddpm", "tcd"}
+
+
 @pytest.mark.parametrize("name", SCHEDULERS)
-def test_every_scheduler_is_a_sampler_and_a_schedule(name: str) -> None:
+def test_every_scheduler_is_a_sampler_and_a_schedule_of_theirs(name: str) -> None:
     _, _, pairs = parsed(parameters(replace(REQUEST, scheduler=name), 5))
-    label = SCHEDULERS[name].label
-    assert label.startswith(pairs["Sampler"])
-    assert (pairs["Schedule type"] != "Automatic") == (pairs["Sampler"] != label)
+    assert (pairs["Sampler"] in ITS_SAMPLERS) == (name not in UNKNOWN_THERE)
+    assert pairs["Schedule type"] in ITS_SCHEDULES
+    karras = bool(SCHEDULERS[name].config.get("use_karras_sigmas"))
+    assert (pairs["Schedule type"] == "Karras") == karras
 
 
-def test_karras_is_a_schedule() -> None:
-    _, _, pairs = parsed(parameters(replace(REQUEST, scheduler="dpmpp_2m_karras"), 5))
-    assert (pairs["Sampler"], pairs["Schedule type"]) == ("DPM++ 2M", "Karras")
+def test_a_spacing_is_told_where_theirs_would_be_another() -> None:
+    """Left to itself, DPM++ 2M is spaced as Karras has it there."""
+    _, _, pairs = parsed(parameters(replace(REQUEST, scheduler="dpmpp_2m"), 5))
+    assert (pairs["Sampler"], pairs["Schedule type"]) == ("DPM++ 2M", "Uniform")
+    _, _, pairs = parsed(parameters(replace(REQUEST, scheduler="ays", steps=10), 5))
+    assert (pairs["Sampler"], pairs["Schedule type"]) == ("DPM++ 2M", "Align Your Steps")
+
+
+MASK_KEYS = ("Denoising strength", "Mask blur", "Masked content")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, {}),
+        ({"denoise": 0.4}, {}),
+        ({"init": "1" * 64, "denoise": 0.4}, {"Denoising strength": "0.4"}),
+        ({"init": "1" * 64}, {"Denoising strength": "1"}),
+        (
+            {"init": "1" * 64, "mask": "2" * 64, "denoise": 0.75},
+            {"Denoising strength": "0.75", "Mask blur": "4"},
+        ),
+        (
+            {"init": "1" * 64, "mask": "2" * 64, "mask_blur": 0.0, "fill": "around"},
+            {"Denoising strength": "1", "Masked content": "fill"},
+        ),
+        (
+            {"init": "1" * 64, "mask": "2" * 64, "mask_blur": 2.5, "fill": "noise"},
+            {"Denoising strength": "1", "Mask blur": "2.5", "Masked content": "latent noise"},
+        ),
+        (
+            {"init": "1" * 64, "mask": "2" * 64, "fill": "nothing"},
+            {"Denoising strength": "1", "Mask blur": "4", "Masked content": "latent nothing"},
+        ),
+    ],
+)
+def test_a_start_picture_and_a_mask_are_told_as_they_are_there(
+    fields: dict[str, Any], expected: dict[str, str]
+) -> None:
+    _, _, pairs = parsed(parameters(replace(REQUEST, **fields), 5))
+    assert {key: value for key, value in pairs.items() if key in MASK_KEYS} == expected
+
+
+def test_every_fill_has_its_word() -> None:
+    assert {*MASKED, "original"} == set(FILLS)
+
+
+@pytest.mark.parametrize("family", ["pocket", "sd15"])
+def test_every_condition_is_a_unit_with_its_own_model(family: str) -> None:
+    """One unit for each, in the stack's order, all of them read back."""
+    served = [condition for condition in conditions.CONDITIONS.values() if family in condition.controls]
+    units = tuple(
+        ControlUnit(condition=condition.name, map="0" * 64, strength=0.1 * place, start=0.25)
+        for place, condition in enumerate(served, 1)
+    )
+    _, _, pairs = parsed(parameters(replace(REQUEST, family=family, controls=units), 5))
+    read = [unit_of(pairs, place) for place in range(len(units))]
+    assert f"ControlNet {len(units)}" not in pairs
+    for condition, unit, fields in zip(served, units, read, strict=True):
+        weight = condition.control(family).weight
+        model = weight.repo.rpartition("/")[2] if weight else condition.controls[family]
+        assert fields["Model"] == model
+        assert float(fields["Weight"]) == unit.strength
+        assert (fields["Module"], fields["Guidance Start"]) == ("none", "0.25")
 
 
 def test_the_built_in_family_has_its_own_names() -> None:

@@ -18,11 +18,12 @@ from gate import LIMITS, OWN_FILES
 from pipelines import metadata, results
 from pipelines.cache import ModelCache
 from pipelines.generate import generate
-from pipelines.metadata import CHUNK, map_beside, memory_from_png, parameters_from_png, request_from_png
+from pipelines.metadata import CHUNK, file_beside, memory_from_png, parameters_from_png, request_from_png
 from pipelines.pictures import PictureStore, content_hash
 from pipelines.request import ControlUnit, GenerateRequest, Result
 from pipelines.request.keeping import Kept
 from tests.conftest import MakeRequest, drawn_map
+from tests.pipelines.references import SIDE, studio
 from tests.pipelines.test_a1111 import ODD
 
 JOB = "a" * 32
@@ -72,7 +73,7 @@ def test_the_map_lies_beside_under_its_hash(tmp_path: Path) -> None:
     path, _ = saved(tmp_path / "today")
     [entry] = memory_from_png(path).maps
     assert (entry.condition, entry.sha256) == ("canny", UNIT.map)
-    beside = map_beside(path, entry)
+    beside = file_beside(path, entry)
     assert beside == path.parent / entry.file
     assert PictureStore(tmp_path / "elsewhere").put(gate.open_picture(beside, OWN_FILES).pixels) == UNIT.map
 
@@ -81,9 +82,9 @@ def test_a_map_that_is_another_or_gone_is_not_taken_for_it(tmp_path: Path) -> No
     path, _ = saved(tmp_path)
     [entry] = memory_from_png(path).maps
     Image.fromarray(255 - MAP).save(tmp_path / entry.file)
-    assert map_beside(path, entry) is None
+    assert file_beside(path, entry) is None
     (tmp_path / entry.file).unlink()
-    assert map_beside(path, entry) is None
+    assert file_beside(path, entry) is None
 
 
 @pytest.mark.parametrize("away", ["../{}", "{folder}/{}", "\\\\host\\share\\{}", "sub/{}", "..", ".", ""])
@@ -94,7 +95,7 @@ def test_a_map_is_looked_for_beside_the_picture_and_nowhere_else(tmp_path: Path,
         folder.mkdir(exist_ok=True)
         Image.fromarray(MAP).save(folder / entry.file)
     elsewhere = replace(entry, file=away.format(entry.file, folder=path.parent))
-    assert map_beside(path, elsewhere) is None
+    assert file_beside(path, elsewhere) is None
 
 
 def made(request: GenerateRequest, cache: ModelCache) -> Result:
@@ -134,10 +135,50 @@ def test_it_is_made_again_from_its_folder_alone(
     with pytest.raises(ArmatureError, match="INPUT_GONE"):
         made(memory.request, cache)
     for entry in memory.maps:
-        beside = map_beside(path, entry)
+        beside = file_beside(path, entry)
         assert beside is not None
         empty.put(gate.open_picture(beside, OWN_FILES).pixels)
     again = made(memory.request, cache).images[0]
+    assert np.array_equal(gate.open_picture(path, OWN_FILES).pixels, again)
+
+
+def test_with_all_that_a_request_can_name_it_is_made_again_from_its_folder_alone(tmp_path: Path) -> None:
+    """Start picture, mask, regions and several controls, all of different pixels: each file is needed."""
+    crowd = studio(tmp_path / "studio")
+    crowd.maps.update({name: map.repeat(2, axis=0).repeat(2, axis=1) for name, map in crowd.maps.items()})
+    side = 2 * SIDE
+    start = crowd.pictures.put(crowd.maps["normal"])
+    half = np.zeros((side, side, 3), np.uint8)
+    half[:, :SIDE] = 255
+    left, right, top = (
+        crowd.pictures.put(np.ascontiguousarray(x)) for x in (half, 255 - half, half.swapaxes(0, 1))
+    )
+    request = crowd.request(
+        crowd.unit("canny", region=left),
+        crowd.unit("depth", mode="prompt"),
+        crowd.unit("inpaint", region=top),
+        init=start,
+        mask=right,
+        width=side,
+        height=side,
+        denoise=0.8,
+        count=2,
+        scheduler="euler_a",
+    )
+    first = results.save(made(request, crowd.cache), tmp_path / "a", JOB, 1.0)
+    path = (tmp_path / "a").rename(tmp_path / "b") / first.images[1].path.name
+    memory = memory_from_png(path)
+    assert memory.request == request
+    assert [entry.what for entry in memory.others] == ["init", "mask", "region0", "region2"]
+    empty = PictureStore(tmp_path / "elsewhere")
+    cache = ModelCache(crowd.store, empty, crowd.cache.device)
+    for entry in memory.beside:
+        with pytest.raises(ArmatureError, match="INPUT_GONE"):
+            made(memory.request, cache)
+        beside = file_beside(path, entry)
+        assert beside is not None
+        empty.put(gate.open_picture(beside, OWN_FILES).pixels)
+    again = made(memory.request, cache).images[1]
     assert np.array_equal(gate.open_picture(path, OWN_FILES).pixels, again)
 
 
@@ -239,6 +280,10 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a pair of three": (altered("request", "loras", [["a", 1.0, 2]]), "META_INVALID"),
     "another map": (altered("maps", 0, "sha256", "1" * 64), "META_INVALID"),
     "no map": (altered("maps", []), "META_INVALID"),
+    "a start picture that nobody asked for": (
+        altered("others", [{"what": "init", "sha256": "1" * 64, "file": "a.png"}]),
+        "META_INVALID",
+    ),
     "an agreement above all": (altered("agreement", 0, "share", 7.0), "META_INVALID"),
     "an agreement with another": (altered("agreement", 0, "condition", "shuffle"), "META_INVALID"),
 }

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from conditions import CONDITIONS
+from errors import ArmatureError
+from models.catalogue import FAMILIES
 from models.device import Device
 from models.store import Store
 from pipelines.cache import ModelCache
@@ -17,6 +19,9 @@ from tests import tiny_family
 from tests.conftest import drawn_map
 from tests.pipelines.counting import counting
 from tests.pipelines.references import Studio, studio
+from tests.serving import ROOT
+
+SHIPPED = Store(ROOT / "weights")
 
 
 @pytest.fixture(scope="module")
@@ -107,16 +112,16 @@ def everything(
     return family, store, able
 
 
-def wander(family: str, able: list[str], cache: ModelCache, most: int) -> None:
+def wander(family: str, able: list[str], cache: ModelCache, most: int, side: int = 64) -> None:
     """A picture of each condition, twice; never is more resident than `most` bytes."""
-    digest = cache.pictures.put(drawn_map(64, 64))
+    digest = cache.pictures.put(drawn_map(side, side))
     for condition in able * 2:
         hole = digest if CONDITIONS[condition].has_hole else None
         request = GenerateRequest(
             prompt="a house",
             controls=(ControlUnit(condition=condition, map=digest),),
-            width=64,
-            height=64,
+            width=side,
+            height=side,
             family=family,
             steps=1,
             seed=7,
@@ -157,3 +162,27 @@ def test_the_budget_is_kept_where_they_have_not(
     base = [name for name in loads if "control" not in name]
     assert len(base) == len(set(base)) == 3, "the base stays, since every picture needs it"
     assert len(loads) > 3 + len(able) or family != "sd15", "controls came and went"
+
+
+@pytest.mark.skipif(not SHIPPED.has("pocket"), reason="the built-in family is not here")
+def test_the_built_in_family_is_loaded_once_and_keeps_its_budget(tmp_path: Path) -> None:
+    """Through all fifteen tabs, twice: what it lacks is refused in words, and nothing is loaded for that."""
+    able = [name for name, condition in CONDITIONS.items() if "pocket" in condition.controls]
+    side = FAMILIES["pocket"].side
+    cache, loads = made_cache(SHIPPED, tmp_path, 10**9)
+    wander("pocket", able, cache, 10**9, side)
+    for name in (name for name in CONDITIONS if name not in able):
+        unit = ControlUnit(condition=name, map=cache.pictures.put(drawn_map(side, side)))
+        request = GenerateRequest(prompt="a house", controls=(unit,), width=side, height=side, seed=7)
+        with pytest.raises(ArmatureError, match=f"has no control for {CONDITIONS[name].title}") as refusal:
+            list(generate(request, cache))
+        assert refusal.value.code.name == "MODEL_MISSING"
+        assert refusal.value.todo
+    controls = {CONDITIONS[name].control("pocket").name for name in able}
+    assert 3 + len(controls) == len(loads) == len(set(loads))
+    tight = int(cache.used * 0.6)
+    narrow, again = made_cache(SHIPPED, tmp_path, tight)
+    wander("pocket", able, narrow, tight, side)
+    base = [name for name in again if "control" not in name]
+    assert len(base) == len(set(base)) == 3
+    assert len(again) > len(loads), "controls came and went"

@@ -150,15 +150,31 @@ def test_a_dropped_control_would_be_noticed(
         assert distance(ours(fewer, crowd.cache), expected) > 10 * bound(expected)
 
 
-def test_the_inpaint_control_sees_the_picture_with_a_hole(crowd: Studio) -> None:
-    request = requested(crowd, INPAINT, 1)
+def softened(mask: Any, deviation: float) -> Any:
+    """A mask (H, W) under a Gaussian that is written out, mirrored at the edges."""
+    reach = int(np.ceil(4 * deviation))
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(deviation, 1e-9)) ** 2)
+    for axis in (0, 1):
+        wide = np.apply_along_axis(lambda line: np.pad(line, reach, mode="reflect"), axis, mask)
+        mask = np.apply_along_axis(lambda line: np.convolve(line, bell / bell.sum(), "valid"), axis, wide)
+    return mask
+
+
+@pytest.mark.parametrize("blur", [0.0, 1.5, 5.0])
+def test_the_inpaint_control_sees_the_picture_with_a_hole(blur: float, crowd: Studio) -> None:
+    """As in the original: -1 where the mask, softened first, is beyond a half; else the picture, 0 to 1."""
+    request = requested(crowd, INPAINT, 1, mask_blur=blur)
     with borrow(request, crowd.cache) as models:
         [state] = begin(request, models, crowd.cache).states
     [hint] = state.hints
-    hole = torch.tensor(painted()[..., 0] > 127)
-    assert (hint.map[0, :, hole] == -1).all()
-    kept = torch.tensor(photograph()).movedim(-1, 0)[:, ~hole] / 255
-    assert torch.equal(hint.map[0, :, ~hole], kept)
+    seen = hint.map[0].movedim(0, -1).numpy()
+    mask = softened(painted()[..., 0] / 255, blur)
+    hole, kept = mask > 0.505, mask < 0.495  # between them the last digits decide
+    assert hole.any()
+    assert (hole | kept).mean() > 0.95
+    assert (seen[hole] == -1).all()
+    assert np.array_equal(seen[kept], photograph()[kept].astype(np.float32) / 255)
+    assert blur == 0 or (hole != (painted()[..., 0] > 127)).any(), "its corners are rounder"
 
 
 def test_other_controls_have_no_hole(crowd: Studio) -> None:
