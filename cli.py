@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -315,7 +316,7 @@ def _layers(desk: Desk, units: Sequence[Unit], family: str, size: str) -> list[L
     layers: list[Layer] = []
     for unit in units:
         condition = CONDITIONS[unit.condition]
-        method = annotators.find(unit.annotator or condition.annotators[0])
+        method = annotators.find(desk.method(condition, unit.annotator))
         picture = desk.picture(unit.image.resolve()) if method.source == "picture" else None
         draft = desk.draft(
             condition.name,
@@ -461,7 +462,8 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
         found: Annotated = engine.outcome(engine.submit("annotate", request))
         return found
 
-    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far)
+    lack = partial(home.annotator_lack, Store(worker.weights))
+    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far, lack)
 
 
 @contextmanager

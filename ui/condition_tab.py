@@ -77,10 +77,11 @@ class ConditionTab:
         return {name: raw[part] for name, part in self.unit.items()}
 
 
-def condition_tab(condition: Condition) -> ConditionTab:
-    """Lay out the tab of a condition; wiring is the studio's business."""
+def condition_tab(condition: Condition, begun: Annotator) -> ConditionTab:
+    """Lay out the tab of a condition, which begins with an annotator; wiring is the studio's business."""
     name = condition.name
-    methods, first = _offered(condition)
+    methods = condition.making or condition.taking("map")
+    first = begun if begun in methods else methods[0]
     with gr.Column(elem_classes="structure"):
         gr.HTML(f"<p>{condition.help}</p>", elem_classes="lead")
         with gr.Row(elem_classes="pair"):
@@ -146,12 +147,6 @@ def condition_tab(condition: Condition) -> ConditionTab:
         get_method=get_method,
         get_model=get_model,
     )
-
-
-def _offered(condition: Condition) -> tuple[tuple[Annotator, ...], Annotator]:
-    """What the structure may be taken with, and what it is at first: something that starts from a picture."""
-    methods = condition.making or condition.taking("map")
-    return methods, next((method for method in methods if method.source == "picture"), methods[0])
 
 
 def _own_controls(name: str) -> gr.Dropdown:

@@ -62,7 +62,7 @@ class Studio:
                     tabs = []
                     for condition in CONDITIONS.values():
                         with gr.Tab(condition.title, id=condition.name):
-                            tabs.append(condition_tab(condition))
+                            tabs.append(condition_tab(condition, self._desk.first(condition)))
                     with gr.Tab("Annotate", id="annotate", elem_id="tab-annotate"):
                         AnnotateTab(self._desk, self._engine)
                 shared = panel(self._desk, self._family)
