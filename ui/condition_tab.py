@@ -27,6 +27,7 @@ class ConditionTab:
     picture: gr.Image
     typed: gr.Textbox
     map: gr.Image
+    example: gr.Button
     own: OwnMap
     row: gr.Row
     annotator: gr.Dropdown
@@ -102,6 +103,7 @@ def condition_tab(condition: Condition, begun: Annotator) -> ConditionTab:
                 elem_id=f"{name}-map",
                 elem_classes="map",
             )
+        example = gr.Button("Try an example", size="sm", elem_id=f"{name}-example", elem_classes="example")
         own = own_map(condition)
         typed = _typed_box(condition, first)
         notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
@@ -133,6 +135,7 @@ def condition_tab(condition: Condition, begun: Annotator) -> ConditionTab:
         picture=picture,
         typed=typed,
         map=map_image,
+        example=example,
         own=own,
         row=row,
         annotator=annotator,

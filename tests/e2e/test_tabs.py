@@ -8,6 +8,7 @@ from annotators import ANNOTATORS
 from conditions import CONDITIONS, Condition
 from tests.browsing import PATIENCE, Studio
 from tests.e2e.test_studio import pixels
+from ui.examples import EXAMPLES
 from ui.methods import named
 
 
@@ -73,3 +74,12 @@ def test_a_model_that_is_not_here_is_named_with_the_way_to_get_it(studio: Studio
         else:
             studio.page.wait_for_selector(f"#{condition.name}-missing li", timeout=PATIENCE)
             assert button.is_disabled(), condition.name
+
+
+@pytest.mark.parametrize("name", ["canny", "qr"])
+def test_one_click_on_the_example_shows_what_a_tab_does(name: str, studio: Studio) -> None:
+    condition = CONDITIONS[name]
+    studio.choose_tab(condition.title, name)
+    studio.page.click(f"#{name}-example")
+    assert pixels(studio.map_after(condition=name)).std() > 5
+    assert studio.page.input_value("#prompt textarea") == EXAMPLES[name].prompt
