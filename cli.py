@@ -169,13 +169,13 @@ def generate(given: argparse.Namespace) -> None:
     worker = Worker(
         weights=given.weights, outputs=given.out, folder=given.out, device=given.device, family=family
     )
+    for unit in units:
+        control = str(unit.values.get(CONTROL.name, CONTROL.default))
+        if lack := home.lacking(store, family, unit.condition, control):
+            raise MODEL_MISSING(lack)
     with _engine(worker) as engine:
         desk = _desk(engine, worker)
         layers = _layers(desk, units, family, values["size"])
-        for layer in layers:
-            control = str(layer.values.get(CONTROL.name, CONTROL.default))
-            if lack := home.lacking(store, family, layer.draft.condition.name, control):
-                raise MODEL_MISSING(lack)
         ground = _ground(desk, given, units[0], begun)
         request = compose(desk, layers, family=family, values=values, ground=ground)
         engine.start()
@@ -554,7 +554,15 @@ def _named(path: Path) -> str:
 
 def _typed(source: Path) -> str:
     """The text in a file, or the argument itself."""
-    return source.read_text("utf-8") if source.is_file() else str(source)
+    try:
+        return source.read_text("utf-8") if source.is_file() else str(source)
+    except UnicodeDecodeError:
+        raise PARAM_TYPE(
+            f"{_named(source)} holds no text",
+            found="bytes that are not UTF-8",
+            allowed="a text, or a file with one",
+            todo="Give a text, or choose an annotator that starts from a picture",
+        ) from None
 
 
 def _followed(engine: Engine, job_id: str, *, quiet: bool) -> Saved:

@@ -283,6 +283,7 @@ def test_without_a_model_it_says_what_is_missing(
         (["canny", "{picture}", "--set", "low_threshold"], "PARAM_TYPE"),
         (["canny", "{picture}", "--resolution", "3"], "PARAM_RANGE"),
         (["canny", "{text}"], "IMG_FORMAT"),
+        (["qr", "{picture}"], "PARAM_TYPE"),
         (["canny", "{gone}"], "INPUT_GONE"),
     ],
 )

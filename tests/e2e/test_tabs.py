@@ -74,6 +74,9 @@ def test_a_model_that_is_not_here_is_named_with_the_way_to_get_it(studio: Studio
         else:
             studio.page.wait_for_selector(f"#{condition.name}-missing li", timeout=PATIENCE)
             assert button.is_disabled(), condition.name
+            if "pocket" not in condition.controls:
+                told = studio.text(f"#{condition.name}-missing")
+                assert f"Pocket has no control for {condition.title}" in told
 
 
 @pytest.mark.parametrize("name", ["canny", "qr"])
