@@ -139,7 +139,7 @@ def _tabs(annotator: Annotator) -> list[Condition]:
 
 
 def _annotator_section(annotator: Annotator) -> str:
-    parts = [f"## {annotator.label}\n\n`{annotator.name}`: {annotator.help}\n"]
+    parts = [f"## {annotator.label}\n\n`{annotator.name}`: {_said(annotator)}\n"]
     if annotator.weights:
         parts.append("*Needs its weights: no picture.*\n")
     else:
@@ -224,8 +224,13 @@ def _choice(condition: Condition, annotator: Annotator) -> str:
     return ", the first choice without a download" if annotator is plain else ""
 
 
+def _said(annotator: Annotator) -> str:
+    """What it does, and what has to be known of it."""
+    return f"{annotator.help} {annotator.caution}".strip()
+
+
 def _annotator(annotator: Annotator, choice: str) -> str:
-    text = f"**{annotator.label}** (`{annotator.name}`{choice}): {annotator.help}\n"
+    text = f"**{annotator.label}** (`{annotator.name}`{choice}): {_said(annotator)}\n"
     if not annotator.params:
         return text
     return f"{text}\n{_settings(annotator)}"

@@ -218,8 +218,9 @@ class Studio:
         if not given:
             return own | {tab.map: None, tab.notes: ""} | self._chosen(tab, method.name)
         if method.weights and not self._at_once(tab, raw, method):
-            later = [f"{method.label} runs a network: press Annotate to see its map."]
-            return own | {tab.map: None, tab.notes: fragments.notes(later)} | self._chosen(tab, method.name)
+            later = [f"{method.label} runs a network: press Annotate to see its map.", method.caution]
+            told = fragments.notes(filter(None, later))
+            return own | {tab.map: None, tab.notes: told} | self._chosen(tab, method.name)
         return own | _mapped(tab, self._draft(tab, shared, raw)) | self._chosen(tab, method.name)
 
     def _at_once(self, tab: ConditionTab, raw: Raw, method: Annotator) -> bool:
