@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,13 +169,13 @@ def generate(given: argparse.Namespace) -> None:
     worker = Worker(
         weights=given.weights, outputs=given.out, folder=given.out, device=given.device, family=family
     )
+    for unit in units:
+        control = str(unit.values.get(CONTROL.name, CONTROL.default))
+        if lack := home.lacking(store, family, unit.condition, control):
+            raise MODEL_MISSING(lack)
     with _engine(worker) as engine:
         desk = _desk(engine, worker)
         layers = _layers(desk, units, family, values["size"])
-        for layer in layers:
-            control = str(layer.values.get(CONTROL.name, CONTROL.default))
-            if lack := home.lacking(store, family, layer.draft.condition.name, control):
-                raise MODEL_MISSING(lack)
         ground = _ground(desk, given, units[0], begun)
         request = compose(desk, layers, family=family, values=values, ground=ground)
         engine.start()
@@ -325,7 +326,7 @@ def _layers(desk: Desk, units: Sequence[Unit], family: str, size: str) -> list[L
     layers: list[Layer] = []
     for unit in units:
         condition = CONDITIONS[unit.condition]
-        method = annotators.find(unit.annotator or condition.annotators[0])
+        method = annotators.find(desk.method(condition, unit.annotator))
         picture = desk.picture(unit.image.resolve()) if method.source == "picture" else None
         draft = desk.draft(
             condition.name,
@@ -471,7 +472,8 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
         found: Annotated = engine.outcome(engine.submit("annotate", request))
         return found
 
-    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far)
+    lack = partial(home.annotator_lack, Store(worker.weights))
+    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far, lack)
 
 
 @contextmanager
@@ -562,7 +564,15 @@ def _named(path: Path) -> str:
 
 def _typed(source: Path) -> str:
     """The text in a file, or the argument itself."""
-    return source.read_text("utf-8") if source.is_file() else str(source)
+    try:
+        return source.read_text("utf-8") if source.is_file() else str(source)
+    except UnicodeDecodeError:
+        raise PARAM_TYPE(
+            f"{_named(source)} holds no text",
+            found="bytes that are not UTF-8",
+            allowed="a text, or a file with one",
+            todo="Give a text, or choose an annotator that starts from a picture",
+        ) from None
 
 
 def _followed(engine: Engine, job_id: str, *, quiet: bool) -> Saved:

@@ -3,7 +3,7 @@
 The tab, its endpoint, the command line's listing and `docs/conditions.md` are made from the entry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -38,7 +38,8 @@ Agreement: TypeAlias = Literal[
 class Condition:
     """One kind of structure that a picture can be made to keep.
 
-    `annotators` are names, the default first. `controls` names the control for each family that has one.
+    `annotators` are names, in the order of the screen; `first` is the one to begin with. `controls` names the
+    control for each family that has one.
     `kind` is what its maps are.
     `resize` is the rule for a map that the user brings, `polarity` what its values mean, `needs` the tool
     that its tab carries beside the upload, `agreement` how well a result kept the structure is measured;
@@ -61,8 +62,17 @@ class Condition:
 
     @property
     def available_annotators(self) -> tuple[Annotator, ...]:
-        """The annotators to choose from, the default first."""
+        """The annotators to choose from."""
         return tuple(ANNOTATORS[name] for name in self.annotators)
+
+    def first(self, is_here: Callable[[str], bool]) -> Annotator:
+        """The annotator to begin with: of those that find the map in any picture, the first that is here.
+
+        Where none is here it is the first of them, which says what it lacks; where there are none at all, the
+        first of the list.
+        """
+        here = (method for method in self.finders if is_here(method.name))
+        return next(here, self.finder or self.available_annotators[0])
 
     def taking(self, takes: Takes) -> tuple[Annotator, ...]:
         """Those of its annotators that take a picture for this."""
@@ -74,10 +84,14 @@ class Condition:
         return tuple(method for method in self.available_annotators if not method.keeps)
 
     @property
+    def finders(self) -> tuple[Annotator, ...]:
+        """Those of its annotators that find the map in any picture."""
+        return tuple(a for a in self.available_annotators if a.source == "picture" and not a.of_maps)
+
+    @property
     def finder(self) -> Annotator | None:
         """The first annotator that finds the map in any picture; None where all start from something else."""
-        found = (a for a in self.available_annotators if a.source == "picture" and not a.of_maps)
-        return next(found, None)
+        return next(iter(self.finders), None)
 
     def control(self, family: str) -> Control:
         """The control that serves this condition in a family, or a refusal in words."""

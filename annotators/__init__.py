@@ -153,17 +153,21 @@ def annotate(
             raise MODEL_MISSING(f"{annotator.label} needs its weights", todo="Run it through the engine")
         network = networks(annotator)
     if annotator.source != "picture":
-        return _noticed(annotator.run(source, network, **checked))
+        return _noticed(annotator, annotator.run(source, network, **checked))
     height, width = source.shape[:2]
     annotation = annotator.run(_working_picture(annotator, source, resolution), network, **checked)
-    return _noticed(replace(annotation, map=_resized(annotation.map, width, height, annotator.resample)))
+    map = _resized(annotation.map, width, height, annotator.resample)
+    return _noticed(annotator, replace(annotation, map=map))
 
 
-def _noticed(annotation: Annotation) -> Annotation:
-    """The annotation, which says so when there is nothing in it."""
-    if annotation.notices or annotation.map.max(initial=0) >= BLACK:
-        return annotation
-    return replace(annotation, notices=("The map is all black: there is nothing to follow.",))
+def _noticed(annotator: Annotator, annotation: Annotation) -> Annotation:
+    """The annotation, which says so when there is nothing in it, or when its annotator is a weak one."""
+    notices = annotation.notices
+    if not notices and annotation.map.max(initial=0) < BLACK:
+        notices = ("The map is all black: there is nothing to follow.",)
+    if annotator.caution:
+        notices += (annotator.caution,)
+    return replace(annotation, notices=notices)
 
 
 def _working_picture(annotator: Annotator, picture: Pixels, resolution: int) -> Pixels:

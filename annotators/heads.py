@@ -11,7 +11,8 @@ from annotators.networks import through, unit
 from models.catalogue import Weight
 
 WEIGHT = Weight(subfolder="pocket/annotators", file="heads.safetensors", licence="Apache-2.0")
-HONESTLY = "Small built-in model, trained on drawn scenes: works at once, rough on photographs."
+AT_ONCE = "Works at once, with nothing to download."
+HONESTLY = "Small built-in model; trained on drawn scenes, rough on photographs."
 STRIDE = 16
 
 

@@ -2,7 +2,7 @@
 
 from annotators.base import Annotation, Annotator, Network, Pixels
 from annotators.depth import annotation, stretched
-from annotators.heads import HONESTLY, WEIGHT, asked, enlarged, load
+from annotators.heads import AT_ONCE, HONESTLY, WEIGHT, asked, enlarged, load
 
 
 def run(picture: Pixels, network: Network) -> Annotation:
@@ -14,7 +14,8 @@ def run(picture: Pixels, network: Network) -> Annotation:
 POCKET_DEPTH = Annotator(
     name="pocket_depth",
     label="Depth, built in",
-    help=HONESTLY,
+    help=AT_ONCE,
+    caution=HONESTLY,
     weights=(WEIGHT,),
     load=load,
     run=run,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from annotators.base import Annotation, Annotator, Network, Pixels
-from annotators.heads import HONESTLY, WEIGHT, asked, enlarged, load
+from annotators.heads import AT_ONCE, HONESTLY, WEIGHT, asked, enlarged, load
 from annotators.normal_from_depth import coloured
 
 
@@ -17,7 +17,8 @@ def run(picture: Pixels, network: Network) -> Annotation:
 POCKET_NORMAL = Annotator(
     name="pocket_normal",
     label="Normals, built in",
-    help=HONESTLY,
+    help=AT_ONCE,
+    caution=HONESTLY,
     weights=(WEIGHT,),
     load=load,
     run=run,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.base import Annotation, Annotator, Network, Pixels
-from annotators.heads import HONESTLY, WEIGHT, asked, load
+from annotators.heads import AT_ONCE, HONESTLY, WEIGHT, asked, load
 from annotators.pose import Person, Point, as_json, draw
 
 POINTS, NECK = 18, 1
@@ -89,7 +89,8 @@ def _point(peak: Peak | None, width: int, height: int) -> Point:
 POCKET_POSE = Annotator(
     name="pocket_pose",
     label="Pose, built in",
-    help=HONESTLY,
+    help=AT_ONCE,
+    caution=HONESTLY,
     weights=(WEIGHT,),
     load=load,
     run=run,

@@ -5,7 +5,7 @@ import numpy as np
 
 from annotators import ade20k
 from annotators.base import Annotation, Annotator, Network, Pixels
-from annotators.heads import HONESTLY, WEIGHT, asked, load
+from annotators.heads import AT_ONCE, HONESTLY, WEIGHT, asked, load
 
 
 def run(picture: Pixels, network: Network) -> Annotation:
@@ -19,7 +19,8 @@ def run(picture: Pixels, network: Network) -> Annotation:
 POCKET_SEG = Annotator(
     name="pocket_seg",
     label="Segmentation, built in",
-    help=HONESTLY,
+    help=AT_ONCE,
+    caution=HONESTLY,
     weights=(WEIGHT,),
     load=load,
     run=run,

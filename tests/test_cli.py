@@ -187,10 +187,10 @@ def test_several_controls_hold_together(
     pixels = np.zeros((100, 130, 3), np.uint8)
     pixels[:, :65] = 255
     Image.fromarray(pixels).save(region)
-    depth = f"condition=depth,image={picture},strength=.4,start=.1,end=.9,mode=guess,region={region}"
+    depth = f"condition=depth,annotator=none,image={picture},strength=.4,start=.1,end=.9,mode=guess"
     code, answer = run(
         capsys, "generate", "--condition", "canny", "--image", picture, "--set", "low_threshold=60",
-        "--mode", "control", "--unit", depth,
+        "--mode", "control", "--unit", f"{depth},region={region}",
         "--unit", f"condition=canny,image={picture},high_threshold=90,layer_weights=1/.5/0/1/2",
         "--prompt", "a house", "--out", tmp_path / "out", "--steps", 2, "--seed", 41, "--size", "128x192",
         "--weights", crowd.weights, "--device", "cpu", "--json",
@@ -283,6 +283,7 @@ def test_without_a_model_it_says_what_is_missing(
         (["canny", "{picture}", "--set", "low_threshold"], "PARAM_TYPE"),
         (["canny", "{picture}", "--resolution", "3"], "PARAM_RANGE"),
         (["canny", "{text}"], "IMG_FORMAT"),
+        (["qr", "{picture}"], "PARAM_TYPE"),
         (["canny", "{gone}"], "INPUT_GONE"),
     ],
 )

@@ -27,6 +27,7 @@ class ConditionTab:
     picture: gr.Image
     typed: gr.Textbox
     map: gr.Image
+    example: gr.Button
     own: OwnMap
     row: gr.Row
     annotator: gr.Dropdown
@@ -77,10 +78,11 @@ class ConditionTab:
         return {name: raw[part] for name, part in self.unit.items()}
 
 
-def condition_tab(condition: Condition) -> ConditionTab:
-    """Lay out the tab of a condition; wiring is the studio's business."""
+def condition_tab(condition: Condition, begun: Annotator) -> ConditionTab:
+    """Lay out the tab of a condition, which begins with an annotator; wiring is the studio's business."""
     name = condition.name
-    methods, first = _offered(condition)
+    methods = condition.making or condition.taking("map")
+    first = begun if begun in methods else methods[0]
     with gr.Column(elem_classes="structure"):
         gr.HTML(f"<p>{condition.help}</p>", elem_classes="lead")
         with gr.Row(elem_classes="pair"):
@@ -101,6 +103,7 @@ def condition_tab(condition: Condition) -> ConditionTab:
                 elem_id=f"{name}-map",
                 elem_classes="map",
             )
+        example = gr.Button("Try an example", size="sm", elem_id=f"{name}-example", elem_classes="example")
         own = own_map(condition)
         typed = _typed_box(condition, first)
         notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
@@ -132,6 +135,7 @@ def condition_tab(condition: Condition) -> ConditionTab:
         picture=picture,
         typed=typed,
         map=map_image,
+        example=example,
         own=own,
         row=row,
         annotator=annotator,
@@ -146,12 +150,6 @@ def condition_tab(condition: Condition) -> ConditionTab:
         get_method=get_method,
         get_model=get_model,
     )
-
-
-def _offered(condition: Condition) -> tuple[tuple[Annotator, ...], Annotator]:
-    """What the structure may be taken with, and what it is at first: something that starts from a picture."""
-    methods = condition.making or condition.taking("map")
-    return methods, next((method for method in methods if method.source == "picture"), methods[0])
 
 
 def _own_controls(name: str) -> gr.Dropdown:

@@ -60,7 +60,7 @@ def add_endpoint(
         name="annotator",
         label="Annotator",
         kind="choice",
-        default=condition.annotators[0],
+        default=desk.first(condition).name,
         choices=condition.annotators,
         help="How the structure is taken out of the picture.",
     )

@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import gradio as gr
 
 import annotators
+from annotators import Annotator
 from conditions import CONDITIONS
 from errors import MODEL_MISSING
 from pipelines.engine import Engine, Job
-from pipelines.request.controls import CONTROL
+from pipelines.request.controls import CONTROL, PROMPT
 from pipelines.request.fetching import Shelf
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
@@ -20,6 +21,7 @@ from ui.border import Page, answers, shows, streams
 from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab
 from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
+from ui.examples import is_example, tried
 from ui.fetching import Fetches
 from ui.panel import Board, Panel, panel
 from ui.shown import arranged, can_be_arranged, shown
@@ -62,7 +64,7 @@ class Studio:
                     tabs = []
                     for condition in CONDITIONS.values():
                         with gr.Tab(condition.title, id=condition.name):
-                            tabs.append(condition_tab(condition))
+                            tabs.append(condition_tab(condition, self._desk.first(condition)))
                     with gr.Tab("Annotate", id="annotate", elem_id="tab-annotate"):
                         AnnotateTab(self._desk, self._engine)
                 shared = panel(self._desk, self._family)
@@ -100,6 +102,7 @@ class Studio:
             trigger_mode="always_last",
             **looks,
         )
+        self._wire_example(tab, shared)
         annotate = shows(partial(self._annotate, tab, shared), refused)
         tab.annotate.click(annotate, show_progress="minimal", **looks)
         tab.generate.click(
@@ -110,6 +113,16 @@ class Studio:
             show_progress="hidden",
             concurrency_limit=None,
             trigger_mode="multiple",  # pressed again while it paints: another picture, after this one
+            api_visibility="private",
+        )
+
+    def _wire_example(self, tab: ConditionTab, shared: Panel) -> None:
+        prompt = shared.values[PROMPT.name]
+        tab.example.click(
+            answers(lambda: tried(tab, self._desk.first(tab.condition), prompt)),
+            outputs=[tab.picture, tab.typed, tab.annotator, tab.own.switch, prompt],
+            queue=False,
+            show_progress="hidden",
             api_visibility="private",
         )
 
@@ -204,10 +217,15 @@ class Studio:
         given = raw[tab.picture] if method.source == "picture" else raw[tab.typed]
         if not given:
             return own | {tab.map: None, tab.notes: ""} | self._chosen(tab, method.name)
-        if method.weights:
-            later = [f"{method.label} runs a network: press Annotate to see its map."]
-            return own | {tab.map: None, tab.notes: fragments.notes(later)} | self._chosen(tab, method.name)
+        if method.weights and not self._at_once(tab, raw, method):
+            later = [f"{method.label} runs a network: press Annotate to see its map.", method.caution]
+            told = fragments.notes(filter(None, later))
+            return own | {tab.map: None, tab.notes: told} | self._chosen(tab, method.name)
         return own | _mapped(tab, self._draft(tab, shared, raw)) | self._chosen(tab, method.name)
+
+    def _at_once(self, tab: ConditionTab, raw: Raw, method: Annotator) -> bool:
+        """Whether even a network is not waited for: it is here, and the picture is our example."""
+        return self._desk.lack(method.name) is None and is_example(tab.condition.name, raw[tab.picture])
 
     async def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> AsyncIterator[Updates]:
         draft, job_id = await asyncio.to_thread(self._submit, tab, shared, raw)

@@ -89,6 +89,23 @@ class Desk:
         self._decoded = Lately[Picture](DECODED_BYTES, lambda picture: picture.pixels.nbytes)
         self._annotated = Lately[Annotation](ANNOTATED_BYTES, lambda annotation: annotation.map.nbytes)
 
+    def first(self, condition: Condition) -> Annotator:
+        """The annotator that a condition begins with, of those whose files are here."""
+        return condition.first(lambda name: self.lack(name) is None)
+
+    def method(self, condition: Condition, annotator: object = None) -> str:
+        """The name of the annotator that was asked for, or of the one to begin with."""
+        if annotator is None:
+            return self.first(condition).name
+        if annotator not in condition.annotators:
+            raise PARAM_CHOICE(
+                f"{condition.title} has no such annotator",
+                found=repr(annotator),
+                allowed="one of " + ", ".join(condition.annotators),
+                todo="Change the annotator",
+            )
+        return str(annotator)
+
     def picture(self, path: Path) -> Picture:
         """The picture in a file, through the gate; decoded once while the file stays as it is."""
         found = path.stat() if path.exists() else None
@@ -141,7 +158,7 @@ class Desk:
         It comes from the picture, or from what was typed where the annotator starts from a text or a pose.
         """
         entry = conditions.find(condition)
-        name = _annotator_of(entry, annotator)
+        name = self.method(entry, annotator)
         method = annotators.find(name)
         if method.source == "picture" and picture is None:
             raise IMG_EMPTY("There is no picture yet", todo="Drop one in, paste one, or use the camera")
@@ -296,20 +313,6 @@ def _natural_size(family: Family, largest: int, pixels: Pixels) -> tuple[int, in
         return max(family.smallest, min(largest // family.multiple * family.multiple, rounded))
 
     return side(old_width), side(old_height)
-
-
-def _annotator_of(condition: Condition, annotator: object) -> str:
-    """The name that was asked for, or the condition's default."""
-    if annotator is None:
-        return condition.annotators[0]
-    if annotator not in condition.annotators:
-        raise PARAM_CHOICE(
-            f"{condition.title} has no such annotator",
-            found=repr(annotator),
-            allowed="one of " + ", ".join(condition.annotators),
-            todo="Change the annotator",
-        )
-    return str(annotator)
 
 
 def _family(name: object) -> Family:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from annotators import ade20k
+from annotators import ade20k, annotate
 from annotators.base import Pixels
 from annotators.heads import load
 from annotators.pocket_depth import POCKET_DEPTH
@@ -97,6 +97,14 @@ def test_where_nobody_is_that_is_said() -> None:
     found = POCKET_POSE.run(PICTURE, Told(cold))
     assert not found.map.any()
     assert found.notices == (NOBODY,)
+
+
+@pytest.mark.parametrize("name", ["pocket_depth", "pocket_normal", "pocket_seg", "pocket_pose"])
+def test_every_map_says_that_it_comes_from_a_small_model(name: str) -> None:
+    network = Heads(SIDE).eval()
+    found = annotate(name, PICTURE, networks=lambda _: network)
+    assert found.notices[-1] == "Small built-in model; trained on drawn scenes, rough on photographs."
+    assert not any("built-in" in notice for notice in annotate("canny", PICTURE).notices)
 
 
 def test_a_network_in_half_precision_is_read_back(tmp_path: Path) -> None:

@@ -83,9 +83,9 @@ def test_a_palette_map_keeps_its_exact_colours_and_a_depth_map_is_averaged(
     stripes[:, ::2] = (4, 200, 3)
     picture = desk.picture(saved(tmp_path, stripes))
     palette = {tuple(c) for c in stripes.reshape(-1, 3).tolist()}
-    seg = desk.draft("seg", picture, family="sd15")
+    seg = desk.draft("seg", picture, annotator="none", family="sd15")
     assert {tuple(c) for c in seg.map.reshape(-1, 3).tolist()} <= palette
-    depth = desk.draft("depth", picture, family="sd15")
+    depth = desk.draft("depth", picture, annotator="none", family="sd15")
     assert not {tuple(c) for c in depth.map.reshape(-1, 3).tolist()} <= palette
 
 

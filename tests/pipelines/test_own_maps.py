@@ -106,9 +106,8 @@ def test_a_scene_that_is_annotated_needs_no_words(condition: str, scene: Pixels,
     assert ask(condition, scene).notices == ()
 
 
-def test_a_photograph_taken_for_depth_by_default_is_said_to_be_none(scene: Pixels, ask: Asked) -> None:
-    draft = ask("depth", scene)
-    assert draft.annotator == "none"
+def test_a_photograph_taken_for_depth_is_said_to_be_none(scene: Pixels, ask: Asked) -> None:
+    draft = ask("depth", scene, annotator="none")
     assert "does not look like a depth map" in draft.notices[0]
 
 
