@@ -107,6 +107,8 @@ OPENS: dict[Place, str] = {
     ("pipelines/request/annotating.py", "Annotated.from_json"): "our own row in the job book",
     ("pipelines/request/fetching.py", "FetchRequest.from_json"): "our own row in the job book",
     ("pipelines/request/fetching.py", "Fetched.from_json"): "our own row in the job book",
+    ("pipelines/request/unloading.py", "UnloadRequest.from_json"): "our own row in the job book",
+    ("pipelines/request/unloading.py", "Unloaded.from_json"): "our own row in the job book",
     ("models/own.py", "_config"): "the configuration of a model in the folder of weights",
     ("models/checkpoints.py", "read"): "a file of weights, as tensors only",
     ("ui/endpoints.py", "_answer"): "the request that this process has just written",
