@@ -168,8 +168,8 @@ class Studio:
                 offered = shows(lambda *raw, names=names: fetches.offered(names(*raw)), fetches.refused)
                 button.click(offered, asks, show_progress="minimal", **quick)
         box.leave.click(answers(fetches.left), None, show_progress="hidden", **quick)
-        cancelled = shows(fetches.cancelled, fetches.refused)
-        box.cancel.click(cancelled, None, show_progress="hidden", **quick)
+        paused = shows(fetches.paused, fetches.refused)
+        box.pause.click(paused, None, show_progress="hidden", **quick)
         followed: dict[str, Any] = plain | {"show_progress": "hidden", "concurrency_limit": None}
         # a second download is asked for while the first one is still followed
         came = box.fetch.click(streams(fetches.fetched), [box.names], trigger_mode="multiple", **followed)

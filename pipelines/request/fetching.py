@@ -7,10 +7,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
-    """Bundles of files by name; `again` also fetches what is here, and replaces it by what is right."""
+    """Bundles of files by name; `again` also fetches what is here, and replaces it by what is right.
+
+    `discard` fetches nothing: it throws away what earlier fetches have brought of them, finished or not.
+    """
 
     names: tuple[str, ...]
     again: bool = False
+    discard: bool = False
 
     def to_json(self) -> str:
         """The request as one line of JSON."""
@@ -25,7 +29,7 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """The files that have come, by their places in the weights, and their bytes together."""
+    """The files that have come, or gone, by their places in the weights, and their bytes together."""
 
     titles: tuple[str, ...]
     places: tuple[str, ...]
