@@ -238,8 +238,9 @@ def list_weights(given: argparse.Namespace) -> None:
         _print_json(rows)
         return
     for row in rows:
-        here = in_words(row["bytes_here"]) if row["here"] else f"{len(row['missing'])} missing"
-        print(f"{row['name']:22} {here:>12}  {row['title']} ({row['repo']}, {row['licence']})")
+        size = in_words(row["bytes_here"]) if row["here"] else f"about {in_words(row['bytes_about'])}"
+        here = "here" if row["here"] else f"{len(row['missing'])} missing"
+        print(f"{row['name']:22} {here:>10} {size:>14}  {row['title']} ({row['repo']}, {row['licence']})")
 
 
 def get_weights(given: argparse.Namespace) -> None:
@@ -617,6 +618,7 @@ def _bundle_entry(bundle: Bundle) -> dict[str, Any]:
         "here": not bundle.missing,
         "missing": [file.path for file in bundle.missing],
         "bytes_here": bundle.bytes_here,
+        "bytes_about": bundle.size,
     }
 
 

@@ -61,6 +61,7 @@ def test_the_list_names_what_can_be_had_and_asks_nobody(run: Run, far: FakeHub) 
     assert entries["sd15"]["repo"] == "stable-diffusion-v1-5/stable-diffusion-v1-5"
     pidi = entries["softedge_pidi"]
     assert (pidi["here"], pidi["missing"], pidi["bytes_here"]) == (False, [FILE], 0)
+    assert pidi["bytes_about"] == 2_870_000
     assert pidi["licence"] == "for research only"
     run("get", "softedge_pidi", "--yes")
     far.asked.clear()
