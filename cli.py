@@ -1,6 +1,6 @@
-"""Armature without a browser: `cli.py conditions | annotate | generate | dataset | train | weights | doctor`.
+"""Armature without a browser.
 
-Each has `--json`, for programs.
+`cli.py conditions | annotate | generate | info | dataset | train | weights | doctor`, all with `--json`.
 
 Exit codes: 0 done, 1 refused or failed with a coded message, 2 bad usage.
 """
@@ -28,6 +28,7 @@ from conditions import CONDITIONS, Condition
 from errors import (
     CANCELLED,
     INTERNAL,
+    META_MISSING,
     MODEL_MISSING,
     NOT_ALLOWED,
     PARAM_CHOICE,
@@ -39,24 +40,29 @@ from gate import LIMITS
 from models.catalogue import FAMILIES
 from models.store import Store
 from params import Param
-from pipelines import bundles, folders, home, manifest
+from pipelines import bundles, folders, home, manifest, metadata
 from pipelines.bundles import Bundle
 from pipelines.engine import Engine, Job
 from pipelines.fetching import Fetching
 from pipelines.folders import Outcome
+from pipelines.metadata import Memory
 from pipelines.pictures import PICTURES, PictureStore
-from pipelines.request import Progress, Saved
+from pipelines.request import Progress, Saved, keeping
 from pipelines.request.annotating import Annotated, AnnotateRequest
+from pipelines.request.composing import Ground, Layer, Sides, compose
 from pipelines.request.controls import (
     CONTROL,
+    MASK_BLUR,
     NEGATIVE_PROMPT,
     PROMPT,
     RESOLUTION,
     RUN_PARAMS,
+    START_PARAMS,
     UNIT_PARAMS,
 )
 from pipelines.request.fetching import Fetched, FetchRequest, Offer, in_words
 from pipelines.request.intake import Desk, source_of
+from pipelines.request.units import Unit, parse_sides, parse_unit
 from pipelines.results import write_png
 from pipelines.worker import Worker
 from training import commands as sets
@@ -64,7 +70,10 @@ from training import commands as sets
 log = logging.getLogger("armature")
 OPTIONS: tuple[Param, ...] = (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS)
 BAR = 24  # characters
-FLAGS = {NEGATIVE_PROMPT.name: "negative"}  # where the flag is shorter than the control's name
+FLAGS = {NEGATIVE_PROMPT.name: "negative", MASK_BLUR.name: "mask-blur"}  # where flag and control differ
+UNIT_HELP = (
+    "one more control, such as condition=depth,image=P,strength=.8,start=0,end=1,mode=balanced,region=P"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -150,39 +159,76 @@ def _annotate_folder(given: argparse.Namespace, method: Annotator, values: Mappi
 
 
 def generate(given: argparse.Namespace) -> None:
-    """Pictures that keep the structure of one."""
+    """Pictures that keep the structure of one, or of several at once."""
+    units, begun = _units(given), _begun(given)
     settings.prepare_process(settings.from_process().cache)
     store = Store(given.weights)
     family = home.default_family(given.model, store)
-    condition = CONDITIONS[given.condition]
-    method = annotators.find(given.annotator or condition.annotators[0])
-    values = {param.name: getattr(given, param.name) for param in OPTIONS}
+    values = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
     worker = Worker(
         weights=given.weights, outputs=given.out, folder=given.out, device=given.device, family=family
     )
     with _engine(worker) as engine:
         desk = _desk(engine, worker)
-        picture = desk.picture(given.image.resolve()) if method.source == "picture" else None
-        draft = desk.draft(
-            condition.name,
-            picture,
-            typed="" if picture else _typed(given.image),
-            annotator=method.name,
-            values=_set_values(method.params, given.set),
-            family=family,
-            size=values["size"],
-        )
-        if lack := home.lacking(store, family, condition.name, values[CONTROL.name]):
-            raise MODEL_MISSING(lack)
-        request = desk.request(draft, family=family, values=values)
+        layers = _layers(desk, units, family, values["size"])
+        for layer in layers:
+            control = str(layer.values.get(CONTROL.name, CONTROL.default))
+            if lack := home.lacking(store, family, layer.draft.condition.name, control):
+                raise MODEL_MISSING(lack)
+        ground = _ground(desk, given, units[0], begun)
+        request = compose(desk, layers, family=family, values=values, ground=ground)
         engine.start()
         saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
+    notices = [notice for layer in layers for notice in layer.draft.notices]
     if given.json:
-        _print_json(_saved_entry(saved, draft.notices))
+        _print_json(_saved_entry(saved, notices))
         return
-    _tell([*draft.notices, *saved.notices])
+    _tell([*notices, *saved.notices])
     for image in saved.images:
-        print(image.path)
+        print(", ".join([str(image.path), *keeping.in_words([image.agreement])]))
+
+
+def info(given: argparse.Namespace) -> None:
+    """What a PNG says of how it was made."""
+    picture = given.picture.resolve()
+    said = metadata.parameters_from_png(picture)
+    try:
+        memory = metadata.memory_from_png(picture)
+    except ArmatureError as error:
+        if not said or error.code is not META_MISSING:
+            raise
+        memory = None  # of another program, whose text is all there is
+    if given.json:
+        _print_json({"parameters": said} | _memory_entry(picture, memory))
+        return
+    print(said)
+    if memory is not None:
+        _tell_memory(picture, memory)
+
+
+def _tell_memory(picture: Path, memory: Memory) -> None:
+    for entry in memory.maps:
+        beside = metadata.map_beside(picture, entry)
+        print(f"Map of {entry.condition}: {beside or 'no longer beside the picture'}")
+    for sentence in keeping.in_words([memory.agreement]):
+        print(f"Agreement: {sentence}")
+
+
+def _memory_entry(picture: Path, memory: Memory | None) -> dict[str, Any]:
+    if memory is None:
+        return {"request": None}
+    return {
+        "request": dataclasses.asdict(memory.request),
+        "image": memory.image,
+        "seed": memory.seed,
+        "agreement": keeping.overall(memory.agreement),
+        "agreements": [dataclasses.asdict(kept) for kept in memory.agreement],
+        "maps": [
+            {"condition": entry.condition, "sha256": entry.sha256, "path": str(beside) if beside else None}
+            for entry in memory.maps
+            for beside in (metadata.map_beside(picture, entry),)
+        ],
+    }
 
 
 def list_weights(given: argparse.Namespace) -> None:
@@ -244,6 +290,67 @@ def _ask_for(offer: Offer, given: argparse.Namespace) -> None:
     print(f"{offer.words}\nFetch? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CANCELLED("Nothing was fetched")
+
+
+def _units(given: argparse.Namespace) -> list[Unit]:
+    """The controls that were asked for: that of --condition first, then every --unit."""
+    units = [parse_unit(text) for text in given.unit]
+    if bool(given.condition) != bool(given.image) or not (given.condition or units):
+        given.refuse("a control is needed: --condition with --image, or --unit")
+    if given.condition:
+        values = {param.name: getattr(given, param.name) for param in UNIT_PARAMS}
+        first = Unit(
+            condition=given.condition,
+            image=given.image,
+            annotator=given.annotator,
+            settings=given.set,
+            values=values,
+        )
+        units.insert(0, first)
+    return units
+
+
+def _layers(desk: Desk, units: Sequence[Unit], family: str, size: str) -> list[Layer]:
+    """The map of every control, all at the size of the first."""
+    layers: list[Layer] = []
+    for unit in units:
+        condition = CONDITIONS[unit.condition]
+        method = annotators.find(unit.annotator or condition.annotators[0])
+        picture = desk.picture(unit.image.resolve()) if method.source == "picture" else None
+        draft = desk.draft(
+            condition.name,
+            picture,
+            typed="" if picture else _typed(unit.image),
+            annotator=method.name,
+            values=_set_values(method.params, unit.settings),
+            family=family,
+            size=size,
+        )
+        size = "{}x{}".format(*draft.size)
+        region = None if unit.region is None else desk.picture(unit.region.resolve()).pixels
+        layers.append(Layer(draft=draft, values=unit.values, layer_weights=unit.layer_weights, region=region))
+    return layers
+
+
+def _begun(given: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a start, as far as they were given."""
+    values = {param.name: getattr(given, param.name) for param in START_PARAMS}
+    values = {name: value for name, value in values.items() if value is not None}
+    if values and not (given.init or given.mask or given.extend):
+        given.refuse(f"{', '.join(values)}: only with --init, --mask or --extend")
+    return values
+
+
+def _ground(desk: Desk, given: argparse.Namespace, first: Unit, values: Mapping[str, Any]) -> Ground | None:
+    """What the pictures begin with; for a mask or a larger canvas that is the first picture, if no other."""
+    if not (given.init or given.mask or given.extend):
+        return None
+    return Ground(
+        init=desk.picture((given.init or first.image).resolve()).pixels,
+        mask=desk.picture(given.mask.resolve()).pixels if given.mask else None,
+        values=values,
+        sides=Sides(**parse_sides(given.extend)) if given.extend else Sides(),
+    )
 
 
 def examine(given: argparse.Namespace) -> int:
@@ -506,7 +613,13 @@ def _bundle_entry(bundle: Bundle) -> dict[str, Any]:
 def _saved_entry(saved: Saved, notices: Sequence[str]) -> dict[str, Any]:
     return {
         "images": [
-            {"path": str(image.path), "seed": image.seed, "agreement": None} for image in saved.images
+            {
+                "path": str(image.path),
+                "seed": image.seed,
+                "agreement": image.kept,
+                "agreements": [dataclasses.asdict(kept) for kept in image.agreement],
+            }
+            for image in saved.images
         ],
         "maps": [{"condition": condition, "path": str(path)} for condition, path in saved.maps],
         "seconds": round(saved.seconds, 3),
@@ -568,13 +681,20 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_shared_flags(sub, settings.from_process())
 
     sub = add("generate", generate)
-    sub.add_argument("--condition", required=True, choices=list(CONDITIONS), metavar="NAME")
-    sub.add_argument("--image", required=True, type=Path, help="the picture")
+    sub.set_defaults(refuse=sub.error)
+    sub.add_argument("--condition", choices=list(CONDITIONS), metavar="NAME", help=", ".join(CONDITIONS))
+    sub.add_argument("--image", type=Path, help="the picture")
     sub.add_argument("--out", required=True, type=Path, help="folder for the results")
     sub.add_argument("--annotator", help="a name, or none for a ready map")
     _add_set(sub)
+    sub.add_argument("--unit", action="append", default=[], metavar="NAME=VALUE,...", help=UNIT_HELP)
+    sub.add_argument("--init", type=Path, metavar="IMAGE", help="the picture to begin with")
+    sub.add_argument("--mask", type=Path, metavar="IMAGE", help="what of it is made anew, in white")
+    sub.add_argument("--extend", metavar="SIDE=PIXELS,...", help="a larger canvas, such as left=64,top=128")
     for param in OPTIONS:
         _add_option(sub, param)
+    for param in START_PARAMS:
+        _add_option(sub, param, asked=False)
     settings.add_shared_flags(sub, settings.from_process())
 
     sub = commands.add_parser("dataset", help=dataset.__doc__, description=dataset.__doc__)
@@ -582,6 +702,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_works(sub)
 
     _add_weights(commands)
+
+    sub = add("info", info)
+    sub.add_argument("picture", metavar="PNG", type=Path, help="a picture as it was saved")
 
     base = settings.from_process()
     sub = add("train", train)
@@ -637,8 +760,8 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_option(parser: argparse.ArgumentParser, param: Param) -> None:
-    """The option of a declared control: its own parser, bounds and help."""
+def _add_option(parser: argparse.ArgumentParser, param: Param, *, asked: bool = True) -> None:
+    """The option of a declared control: its own parser, bounds and help. Not `asked`, it may stay open."""
 
     def parse(text: str) -> Any:
         try:
@@ -646,13 +769,19 @@ def _add_option(parser: argparse.ArgumentParser, param: Param) -> None:
         except ArmatureError as error:
             raise argparse.ArgumentTypeError(error.message) from None
 
+    flag = f"--{FLAGS.get(param.name, param.name)}"
+    words = param.help.replace("%", "%%")
+    if param.kind == "switch":
+        switch = argparse.BooleanOptionalAction
+        parser.add_argument(flag, dest=param.name, action=switch, default=param.default, help=words)
+        return
     parser.add_argument(
-        f"--{FLAGS.get(param.name, param.name)}",
+        flag,
         dest=param.name,
         type=parse,
-        default=param.default,
+        default=param.default if asked else None,
         required=param is PROMPT,
-        help=f"{param.help} ({param.allowed})".replace("%", "%%"),
+        help=f"{words} ({param.allowed})",
     )
 
 

@@ -42,7 +42,8 @@ class Condition:
     `kind` is what its maps are.
     `resize` is the rule for a map that the user brings, `polarity` what its values mean, `needs` the tool
     that its tab carries beside the upload, `agreement` how well a result kept the structure is measured;
-    `judge_values` are the settings with which its annotator then looks at the result.
+    `judge_values` are the settings with which its annotator then looks at the result. A map that `has_hole`
+    is the picture itself, and says nothing where the mask is.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Condition:
     resize: MapResize = "area"
     needs: Need = "none"
     judge_values: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    has_hole: bool = False
 
     @property
     def available_annotators(self) -> tuple[Annotator, ...]:
@@ -174,7 +176,7 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("openpose", pocket="openpose"),
             title="Pose",
             help="Keeps how people stand and move, and leaves everything else free.",
-            annotators=("none", "pose_json", "openpose"),
+            annotators=("none", "pose_json", "openpose", "pocket_pose"),
             kind=POSES,
             polarity="colour",
             agreement="pck",
@@ -186,7 +188,7 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("depth", pocket="depth"),
             title="Depth",
             help="Keeps what is near and what is far: near is white, far is black.",
-            annotators=("none", "invert", "depth_anything", "depth_midas", "depth_zoe"),
+            annotators=("none", "invert", "depth_anything", "depth_midas", "depth_zoe", "pocket_depth"),
             kind=DEPTH,
             polarity="near_is_white",
             agreement="depth_correlation",
@@ -196,7 +198,7 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("normal", pocket="normal"),
             title="Normals",
             help="Keeps how surfaces face: relief and lighting follow the original.",
-            annotators=("normal_from_depth", "none", "normal_bae", "normal_midas"),
+            annotators=("normal_from_depth", "none", "normal_bae", "normal_midas", "pocket_normal"),
             kind=NORMALS,
             polarity="colour",
             agreement="normal_angle",
@@ -206,7 +208,7 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("seg", pocket="seg"),
             title="Segmentation",
             help="Keeps which thing is where: each colour of the map is a kind of thing.",
-            annotators=("none", "seg_upernet", "seg_oneformer"),
+            annotators=("none", "seg_upernet", "seg_oneformer", "pocket_seg"),
             kind=CLASSES,
             polarity="colour",
             agreement="miou",
@@ -242,6 +244,7 @@ CONDITIONS: dict[str, Condition] = {
             polarity="colour",
             agreement="colour",
             needs="mask",
+            has_hole=True,
         ),
         Condition(
             name="tile",

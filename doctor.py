@@ -246,7 +246,8 @@ def _painted(engine: Engine, desk: Desk, family: str, condition: str) -> Saved:
 def _paintable(store: Store, model: str) -> tuple[str, str]:
     """The family that would paint, and the first condition that it can; "" where it can't any."""
     family = home.default_family(model, store)
-    return family, next((name for name in CONDITIONS if not home.lacking(store, family, name)), "")
+    able = (name for name, entry in CONDITIONS.items() if not entry.has_hole)
+    return family, next((name for name in able if not home.lacking(store, family, name)), "")
 
 
 def _existing(folder: Path) -> Path:

@@ -26,6 +26,10 @@ from annotators.normal_bae import NORMAL_BAE
 from annotators.normal_from_depth import NORMAL_FROM_DEPTH
 from annotators.normal_midas import NORMAL_MIDAS
 from annotators.openpose import OPENPOSE
+from annotators.pocket_depth import POCKET_DEPTH
+from annotators.pocket_normal import POCKET_NORMAL
+from annotators.pocket_pose import POCKET_POSE
+from annotators.pocket_seg import POCKET_SEG
 from annotators.pose_json import POSE_JSON
 from annotators.qr import QR
 from annotators.scribble_hed import SCRIBBLE_HED
@@ -62,14 +66,18 @@ ANNOTATORS: dict[str, Annotator] = {
         LINEART_ANIME,
         POSE_JSON,
         OPENPOSE,
+        POCKET_POSE,
         DEPTH_ANYTHING,
         DEPTH_MIDAS,
         DEPTH_ZOE,
+        POCKET_DEPTH,
         NORMAL_FROM_DEPTH,
         NORMAL_BAE,
         NORMAL_MIDAS,
+        POCKET_NORMAL,
         SEG_UPERNET,
         SEG_ONEFORMER,
+        POCKET_SEG,
         SHUFFLE,
         TILE,
         QR,

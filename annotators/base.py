@@ -66,6 +66,11 @@ class Annotator:
     mended: str = ""
 
     @property
+    def is_fetched(self) -> bool:
+        """Whether it needs files that do not come with the program."""
+        return any(weight.repo for weight in self.weights)
+
+    @property
     def of_maps(self) -> bool:
         """Whether it starts from a picture that is a map already."""
         return self.takes != "scene"

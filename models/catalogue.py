@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """One file or folder on the Hub, and the licence under which it comes."""
+    """One file or folder on the Hub, and the licence under which it comes.
 
-    repo: str
+    Without a `repo` it comes with the program, and `subfolder` is below the folder of weights.
+    """
+
+    repo: str = ""
     file: str = ""
     subfolder: str = ""
     licence: str = ""
@@ -31,7 +34,8 @@ class Family:
 
     `side` is the native short side in pixels; sizes are multiples of `multiple` from `smallest` to `largest`.
     `base` is None for a family that ships with the program or is put in place by hand. `base_files` are the
-    files that are fetched of it, the small ones first: what is complete then has them too.
+    files that are fetched of it, the small ones first: what is complete then has them too. `preview` is a
+    tiny autoencoder that shows pictures while they are made.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Family:
     base: Weight | None
     controls: tuple[Control, ...]
     base_files: tuple[str, ...] = ()
+    preview: Weight | None = None
 
     def control(self, name: str) -> Control | None:
         """The control of that name, or None."""
@@ -61,7 +66,7 @@ POCKET = Family(
     name="pocket",
     title="Pocket",
     help="Small and built in: works at once, everywhere, on drawn scenes.",
-    side=256,
+    side=128,
     multiple=64,
     smallest=128,
     largest=512,
@@ -94,6 +99,7 @@ SD15 = Family(
         "text_encoder/model.safetensors",
         "unet/diffusion_pytorch_model.safetensors",
     ),
+    preview=Weight(repo="madebyollin/taesd", licence="MIT"),
     controls=(
         _v11("canny", "control_v11p_sd15_canny"),
         _v11("softedge", "control_v11p_sd15_softedge"),

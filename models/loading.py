@@ -19,11 +19,12 @@ from models import torchvision_ops
 from models.catalogue import FAMILIES
 from models.store import Store
 
-Part: TypeAlias = Literal["text", "unet", "vae", "control", "annotator"]
+Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "annotator"]
 PART_TITLES: dict[Part, str] = {
     "text": "text encoder",
     "unet": "U-Net",
     "vae": "decoder",
+    "preview": "small decoder",
     "control": "control",
     "annotator": "annotator",
 }
@@ -50,12 +51,16 @@ class ModelKey:
 
 
 class Text(nn.Module):
-    """CLIP's text encoder with its tokenizer."""
+    """CLIP's text encoder with its tokenizer, and the states of the prompts it read lately.
+
+    These go when the encoder goes; whoever changes its weights forgets them.
+    """
 
     def __init__(self, tokenizer: Any, encoder: nn.Module) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self.encoder = encoder
+        self.kept: dict[str, torch.Tensor] = {}  # (1, 77, C) by prompt, the latest last
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """The states (N, 77, C) of token ids (N, 77)."""
@@ -63,15 +68,26 @@ class Text(nn.Module):
         return states
 
 
-class Vae(nn.Module):
-    """The autoencoder, and beside it the linear map from a latent to a colour that fits it best."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """The latents that a picture may have: mean and deviation (1, 4, h, w), in float32, before scaling."""
 
-    rgb: torch.Tensor
+    mean: torch.Tensor
+    std: torch.Tensor
+    scale: float
+
+    def draw(self, generator: torch.Generator) -> torch.Tensor:
+        """Latents (1, 4, h, w) by the chance of a generator of the CPU."""
+        chance = torch.as_tensor(torch.randn(self.mean.shape, generator=generator), device=self.mean.device)
+        return self.scale * (self.mean + self.std * chance)
+
+
+class Decoder(nn.Module):
+    """An autoencoder of diffusers, large or small, as far as it makes pictures."""
 
     def __init__(self, autoencoder: Any) -> None:
         super().__init__()
         self.autoencoder = autoencoder
-        self.register_buffer("rgb", fit_rgb(self))
 
     def decode(self, x_0: torch.Tensor) -> torch.Tensor:
         """The pictures (N, 3, 8h, 8w), about -1 to 1, of latents (N, 4, h, w)."""
@@ -80,8 +96,25 @@ class Vae(nn.Module):
         return pictures
 
 
+class Vae(Decoder):
+    """The base's autoencoder, and beside it the linear map from a latent to a colour that fits it best."""
+
+    rgb: torch.Tensor
+
+    def __init__(self, autoencoder: Any) -> None:
+        super().__init__(autoencoder)
+        self.register_buffer("rgb", fit_rgb(self))
+
+    def encode(self, picture: torch.Tensor) -> Spread:
+        """The latents that a picture (1, 3, 8h, 8w), from -1 to 1, may have."""
+        own = next(self.autoencoder.parameters())
+        found = self.autoencoder.encode(torch.as_tensor(picture, device=own.device, dtype=own.dtype))
+        mean, std = found.latent_dist.mean.float(), found.latent_dist.std.float()
+        return Spread(mean=mean, std=std, scale=self.autoencoder.config.scaling_factor)
+
+
 @torch.no_grad()
-def fit_rgb(vae: Vae) -> torch.Tensor:
+def fit_rgb(vae: Decoder) -> torch.Tensor:
     """The matrix (5, 3) that takes a latent and a one to the mean colour, -1 to 1, of its pixels.
 
     Least squares over two smooth random latents, 8 by 8; with SD 1.5 it takes a second or two.
@@ -99,15 +132,20 @@ def fit_rgb(vae: Vae) -> torch.Tensor:
 def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     """The module of a key on the CPU, frozen, in `dtype`; missing or broken files are refused in words."""
     store.require(key.family, key.name if key.part == "control" else None)
-    folder = store.control(key.family, key.name) if key.part == "control" else store.base(key.family)
-    return read(folder, key.part, dtype, what=key)
+    return read(_folder(store, key), key.part, dtype, what=key)
+
+
+def _folder(store: Store, key: ModelKey) -> Path:
+    if key.part == "control":
+        return store.control(key.family, key.name)
+    return store.preview(key.family) if key.part == "preview" else store.base(key.family)
 
 
 def read(folder: Path, part: Part, dtype: torch.dtype, *, what: object) -> nn.Module:
     """A part of the base in a folder, or the control in it, frozen; `what` names it where it is broken."""
     torchvision_ops.define_missing()
     import transformers
-    from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+    from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     transformers.utils.logging.disable_progress_bar()
@@ -121,6 +159,8 @@ def read(folder: Path, part: Part, dtype: torch.dtype, *, what: object) -> nn.Mo
                 module = _read(UNet2DConditionModel, folder / "unet", dtype)
             case "vae":  # its colours are fitted in float32
                 module = Vae(_read(AutoencoderKL, folder / "vae", torch.float32)).to(dtype)
+            case "preview":
+                module = Decoder(_read(AutoencoderTiny, folder, dtype))
             case "control":
                 module = _read(ControlNetModel, folder, dtype)
             case "annotator":

@@ -1,7 +1,8 @@
 """Where the files of the models are, what is missing, and how to get it. No torch: the web page asks here.
 
-A family is `<weights>/<family>/base/`, a diffusers folder, and `<weights>/<family>/controls/<control>/`. The
-files of annotators are in `<weights>/annotators/<repository>/`, with -- for the slash of the repository.
+A family is `<weights>/<family>/base/`, a diffusers folder, and `<weights>/<family>/controls/<control>/`; a
+tiny autoencoder may be in `<weights>/<family>/preview/`. The files of annotators are in
+`<weights>/annotators/<repository>/`, with -- for the slash of the repository.
 """
 
 import json
@@ -68,6 +69,14 @@ class Store:
         control = FAMILIES[family].control(name)
         return folder / control.weight.subfolder if control and control.weight else folder
 
+    def preview(self, family: str) -> Path:
+        """The folder of a family's tiny autoencoder, which shows pictures while they are made."""
+        return self.weights / family / "preview"
+
+    def has_preview(self, family: str) -> bool:
+        """Whether a family's tiny autoencoder is there; it can do without."""
+        return not self._lacking(self.preview(family), CONTROL_FILES)
+
     def missing(self, family: str, control: str | None = None) -> tuple[str, ...]:
         """The files that a family, and one of its controls, still lack, relative to the weights."""
         return self._base_missing(family) + (self._control_missing(family, control) if control else ())
@@ -123,6 +132,7 @@ class Store:
         return tuple(
             found
             for weight in weights
+            if weight.repo
             for found in self._wanted(weight, self._annotator_folder(weight), (weight.file,), ())
         )
 
@@ -167,6 +177,10 @@ class Store:
         missing: dict[str, list[str]] = {}
         for weight in weights:
             if self.annotator_missing((weight,)):
+                if not weight.repo:
+                    return (
+                        f"{self.weights.name}/{weight.subfolder} is not part of this checkout: choose another"
+                    )
                 missing.setdefault(weight.repo, []).append(f"{weight.subfolder}/{weight.file}".lstrip("/"))
         commands = [
             self._command(
@@ -179,6 +193,8 @@ class Store:
         return _way([name] if name else [], commands) if commands else ""
 
     def _annotator_folder(self, weight: Weight) -> Path:
+        if not weight.repo:
+            return self.weights / weight.subfolder
         return self.weights / "annotators" / weight.repo.replace("/", "--") / weight.subfolder
 
     def size(self, family: str, control: str | None = None) -> int:

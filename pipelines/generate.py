@@ -14,36 +14,28 @@ import torch
 
 from annotators.base import Pixels
 from errors import NUMERIC
-from models.loading import ModelKey, Text, Vae
-from pipelines import schedulers
+from models.loading import Decoder, ModelKey, Part, Text, Vae
+from models.store import Store
+from pipelines.beginning import begin
 from pipelines.cache import ModelCache
-from pipelines.conditioning import check_size, encode, to_hint
 from pipelines.preview import preview, to_pixels
 from pipelines.request import GenerateRequest, Made, Progress, Result
-from pipelines.state import PictureState, Row
+from pipelines.residuals import residuals
+from pipelines.state import PictureState
 
 PREVIEW_EVERY = 3
 PIXELS_AT_ONCE = {"cpu": 512 * 512, "mps": 512 * 512, "cuda": 8 * 512 * 512}
-LATENT = 8  # pixels of a picture to one of its latents, along a side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The networks of one request on one device; the controls by their names."""
+    """The networks of one request on one device; the controls by their names, and a small decoder if any."""
 
     text: Text
     unet: Any
     vae: Vae
     controls: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A request made ready: its pictures before the first step, its maps, what the artist should know."""
-
-    states: tuple[PictureState, ...]
-    maps: tuple[Pixels, ...]
-    notices: tuple[str, ...]
+    small: Decoder | None = None
 
 
 def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress | Result]:
@@ -61,12 +53,13 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
         for group in groups:
             for step in denoise(models, group):
                 shown = step % PREVIEW_EVERY == 0 or step == group[0].steps
-                picture = preview(models.vae.rgb, group[0].x_0) if shown else None
+                picture = preview(models.vae.rgb, group[0].x_0, models.small) if shown else None
                 yield Progress(stage="denoising", step=before + step, total=total, preview=picture)
             before += group[0].steps
             for state in group:
                 yield Progress(stage="decoding", step=before, total=total)
-                made = Made(pixels=decode(models.vae, state.x_t), seed=request.seeds[len(images)])
+                pixels = batch.finished(decode(models.vae, state.x_t))
+                made = Made(pixels=pixels, seed=request.seeds[len(images)])
                 images.append(made.pixels)
                 yield Progress(stage="decoding", step=before, total=total, made=made)
     yield Result(
@@ -110,7 +103,7 @@ def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tenso
     x = torch.cat([row.x for row in rows]).type(models.unet.dtype)
     t = torch.tensor([row.t for row in rows], device=x.device)
     text = torch.cat([row.text for row in rows])
-    *down, mid = residuals(models, rows, x, t, text) or (None,)
+    *down, mid = residuals(models.controls, rows, x, t, text) or (None,)
     eps = models.unet(
         x,
         t,
@@ -120,33 +113,6 @@ def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tenso
     ).sample.float()
     answers = eps.split([len(questions) for questions in asked])
     return [state.noise(answer) for state, answer in zip(states, answers, strict=True)]
-
-
-def residuals(
-    models: Models, rows: Sequence[Row], x: torch.Tensor, t: torch.Tensor, text: torch.Tensor
-) -> list[torch.Tensor]:
-    """What the controls add to the U-Net's skips and, last, to its middle; nothing where no hint holds.
-
-    Each ControlNet runs once, on the rows that have a hint for it; for all other rows it adds zeros.
-    """
-    total: list[torch.Tensor] = []
-    for control in dict.fromkeys(hint.control for row in rows for hint in row.hints):
-        pairs = [(i, hint) for i, row in enumerate(rows) for hint in row.hints if hint.control == control]
-        index = torch.tensor([i for i, _ in pairs], device=x.device)
-        strength = torch.tensor([hint.strength for _, hint in pairs], device=x.device, dtype=x.dtype)
-        down, mid = models.controls[control](
-            x[index],
-            t[index],
-            encoder_hidden_states=text[index],
-            controlnet_cond=torch.cat([hint.map for _, hint in pairs]),
-            conditioning_scale=strength[:, None, None, None],
-            return_dict=False,
-        )
-        added = [
-            part.new_zeros((len(rows), *part.shape[1:])).index_add_(0, index, part) for part in (*down, mid)
-        ]
-        total = [a + b for a, b in zip(total, added, strict=True)] if total else added
-    return total
 
 
 @torch.no_grad()
@@ -161,67 +127,29 @@ def decode(vae: Vae, x_0: torch.Tensor) -> Pixels:
     return to_pixels(picture)
 
 
-def begin(request: GenerateRequest, models: Models, cache: ModelCache) -> Batch:
-    """The request with its prompts encoded, its maps read, and each picture's noise drawn from its seed."""
-    positive = encode(models.text, request.prompt)
-    negative = encode(models.text, request.negative_prompt) if request.guidance > 1 else None
-    maps = tuple(cache.pictures.get(unit.map) for unit in request.controls)
-    hints = []
-    for unit, pixels in zip(request.controls, maps, strict=True):
-        check_size(pixels, request.width, request.height)
-        control = unit.network(request.family)
-        hints.append(to_hint(unit, control, models.controls[control], pixels))
-    shape = (1, models.unet.config.in_channels, request.height // LATENT, request.width // LATENT)
-    states = []
-    for seed in request.seeds:
-        generator = torch.Generator().manual_seed(seed)  # of the CPU: the same noise on every device
-        noise = torch.randn(shape, generator=generator)
-        scheduler = schedulers.build(request.scheduler, cache.scheduler_config(request.family))
-        scheduler.set_timesteps(request.steps)
-        state = PictureState(
-            x_t=torch.as_tensor(noise, device=models.unet.device) * scheduler.init_noise_sigma,
-            scheduler=scheduler,
-            generator=generator,
-            guidance=request.guidance,
-            positive=positive.states,
-            negative=negative.states if negative else None,
-            hints=tuple(hints),
-        )
-        states.append(state)
-    prompts = (("prompt", positive), ("negative prompt", negative))
-    notices = tuple(
-        f"The {name} is longer than the model can read. It did not see: “{prompt.dropped}”"
-        for name, prompt in prompts
-        if prompt and prompt.dropped
-    )
-    return Batch(states=tuple(states), maps=maps, notices=notices)
-
-
 @contextmanager
 def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
     """The models of a request, on the device until the block ends."""
     names = {unit.network(request.family) for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
-    text, unet, vae = base_keys(request.family)
-    with cache.use((text, unet, vae, *controls.values())) as lent:
+    text, unet, vae, *small = base_keys(request.family, cache.store)
+    with cache.use((text, unet, vae, *small, *controls.values())) as lent:
         yield Models(
             text=cast(Text, lent[text]),
             unet=lent[unet],
             vae=cast(Vae, lent[vae]),
             controls={name: lent[key] for name, key in controls.items()},
+            small=cast(Decoder, lent[small[0]]) if small else None,
         )
 
 
-def base_keys(family: str) -> tuple[ModelKey, ModelKey, ModelKey]:
-    """The text encoder, the U-Net and the decoder of a family."""
-    return (
-        ModelKey(family=family, part="text"),
-        ModelKey(family=family, part="unet"),
-        ModelKey(family=family, part="vae"),
-    )
+def base_keys(family: str, store: Store) -> tuple[ModelKey, ...]:
+    """The text encoder, the U-Net and the decoder of a family, and its small decoder where there is one."""
+    parts: tuple[Part, ...] = ("text", "unet", "vae", *(("preview",) if store.has_preview(family) else ()))
+    return tuple(ModelKey(family=family, part=part) for part in parts)
 
 
 def warm(family: str, cache: ModelCache) -> None:
     """Load a family's base ahead of the first request."""
-    with cache.use(base_keys(family)):
+    with cache.use(base_keys(family, cache.store)):
         pass

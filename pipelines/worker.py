@@ -57,12 +57,14 @@ class Worker:
     def _generate(self, job_id: str, request: GenerateRequest, cache: Any) -> Iterator[Progress | Saved]:
         """The loop's own progress, then the result, saved; told to keep what is finished, that much of it."""
         from pipelines.generate import generate
+        from pipelines.judging import judged, judged_at_once
 
         began = time.monotonic()
         made: list[Made] = []
         try:
             for event in generate(request, cache):
                 if isinstance(event, Result):
+                    event = yield from judged(event, cache)
                     yield Progress(stage="saving", step=request.steps, total=request.steps)
                     yield self._save(event, job_id, began)
                 else:
@@ -70,7 +72,8 @@ class Worker:
                     yield replace(event, made=None)  # the pixels need not travel
         except KeepFinished:
             if made:
-                yield self._save(_partial(request, made, cache), job_id, began)
+                finished = judged_at_once(_partial(request, made, cache), cache)
+                yield self._save(finished, job_id, began)
 
     def _save(self, result: Result, job_id: str, began: float) -> Saved:
         folder = self.folder or results.todays(self.outputs)

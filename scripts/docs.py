@@ -202,6 +202,8 @@ def _control(control: Control) -> str:
 
 
 def _weight(weight: Weight) -> str:
+    if not weight.repo:
+        return f"`{weight.subfolder}/{weight.file}`, which comes with the program, licence {weight.licence}"
     parts = [f"`{weight.repo}`"]
     parts += [f"folder `{weight.subfolder}`"] if weight.subfolder else []
     parts += [f"file `{weight.file}`"] if weight.file else []

@@ -28,6 +28,7 @@ from gate import LIMITS
 from models.store import Store
 from pipelines.jobs import JobBook
 from pipelines.kinds import kinds
+from pipelines.metadata import request_from_png
 from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import fit
 from tests.conftest import drawn_map
@@ -272,6 +273,24 @@ def test_what_is_said_about_the_map_comes_with_the_pictures(ask: Callable[..., A
     assert isinstance(told["notices"], list)
 
 
+def test_agreement_is_measured_where_it_is_asked_for(ask: Callable[..., Any]) -> None:
+    _, _, info = ask("/canny", seed=7, count=2, agreement=True, **FAST)
+    assert [[control["annotator"] for control in controls] for controls in info["agreements"]] == [
+        ["canny"],
+        ["canny"],
+    ]
+    assert info["agreement"] == [controls[0]["share"] for controls in info["agreements"]]
+    assert all(0 <= share <= 1 for share in info["agreement"])
+    _, _, info = ask("/canny", seed=7, **FAST)
+    assert (info["agreement"], info["agreements"]) == ([None], [[]])
+
+
+def test_a_picture_is_served_with_what_makes_it_again(ask: Callable[..., Any]) -> None:
+    (image,), _, info = ask("/canny", seed=7, **FAST)
+    request = request_from_png(Path(image))
+    assert json.loads(request.to_json()) == info["request"]
+
+
 def test_a_seed_makes_the_same_picture_again(ask: Callable[..., Any]) -> None:
     (first,), _, info = ask("/canny", seed=-1, **FAST)
     (seed,) = info["seeds"]
@@ -298,7 +317,7 @@ def test_the_map_is_canny_of_the_fitted_picture(
     values = {"low_threshold": low, "high_threshold": high}
     _, map, info = ask("/canny", prompt="x", steps=1, values=values)
     width, height = info["request"]["width"], info["request"]["height"]
-    assert (width, height) == (320, 256)
+    assert (width, height) == (192, 128)
     edges = cv2.Canny(fit(pixels(picture), width, height, "area"), low, high)
     assert 0 < edges.mean() < 128
     assert np.array_equal(pixels(map), np.repeat(edges[:, :, None], 3, axis=2))
@@ -441,6 +460,7 @@ def test_a_space_is_public_and_works(store: Store, picture: Path, tmp_path: Path
         with client_of(app) as client:
             images, _, _ = client.predict(image=handle_file(picture), **FAST, api_name="/canny")
             assert pixels(images[0]).shape == (128, 128, 3)
+            assert request_from_png(Path(images[0])).prompt == FAST["prompt"], "it is the visitor's own"
             with pytest.raises(AppError, match=r"\(PARAM_RANGE\)$"):
                 client.predict(image=handle_file(picture), **FAST | {"steps": 51}, api_name="/canny")
 

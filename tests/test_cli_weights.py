@@ -56,7 +56,7 @@ def test_the_list_names_what_can_be_had_and_asks_nobody(run: Run, far: FakeHub) 
     code, rows = run("list")
     assert code == 0
     entries = {row["name"]: row for row in rows}
-    assert {name for name, method in ANNOTATORS.items() if method.weights} < set(entries)
+    assert {name for name, method in ANNOTATORS.items() if method.is_fetched} < set(entries)
     assert entries["sd15"]["repo"] == "stable-diffusion-v1-5/stable-diffusion-v1-5"
     pidi = entries["softedge_pidi"]
     assert (pidi["here"], pidi["missing"], pidi["bytes_here"]) == (False, [FILE], 0)

@@ -79,7 +79,7 @@ def test_the_lines_that_fetch_annotators_are_those_of_the_store(tmp_path: Path) 
     page = (ROOT / "weights" / "README.md").read_text("utf-8").splitlines()
     store = Store(tmp_path / "weights")
     for method in ANNOTATORS.values():
-        if method.weights:
+        if method.is_fetched:
             command = store.how_to_get_annotator(method.weights).removeprefix("Run ")
             assert command.removesuffix(" in the project's folder") in page
 

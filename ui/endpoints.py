@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -210,6 +211,8 @@ def _answer(saved: Saved, notices: tuple[str, ...]) -> Answer:
     """Pictures, map, and how they were made; `notices` are about the map."""
     info = {
         "seeds": [image.seed for image in saved.images],
+        "agreement": [image.kept for image in saved.images],
+        "agreements": [[asdict(kept) for kept in image.agreement] for image in saved.images],
         "seconds": round(saved.seconds, 3),
         "notices": [*notices, *saved.notices],
         "request": json.loads(saved.request.to_json()),

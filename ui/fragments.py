@@ -9,7 +9,7 @@ from PIL import Image
 
 from annotators.base import Pixels
 from pipelines.engine import EngineState, Job
-from pipelines.request import Saved
+from pipelines.request import Saved, keeping
 from pipelines.request.fetching import Offer, in_words
 
 STAGES = {
@@ -113,6 +113,7 @@ def made(saved: Saved) -> str:
         f"{request.width}×{request.height}",
         f"{request.steps} steps {request.scheduler}",
         f"{saved.seconds:.1f} s",
+        *keeping.in_words([image.agreement for image in saved.images]),
     )
     line = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
     return f'<p class="facts">{line}</p>{notes(saved.notices)}'

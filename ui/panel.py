@@ -11,6 +11,7 @@ from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS
 from pipelines.request.intake import Desk
 from ui.controls import widget
 from ui.fetching import Box, box
+from ui.shown import Shown
 
 # A reload, or another visit, finds the job again: that of this tab, or the last one of this browser.
 REMEMBER = """
@@ -30,7 +31,8 @@ class Board:
     """
 
     job: str = ""
-    pictures: list[tuple[str, str]] = field(default_factory=list)
+    pictures: list[Shown] = field(default_factory=list)
+    best_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class Panel:
     cancel: gr.Button
     stop: gr.Button
     gallery: gr.Gallery
+    best_first: gr.Checkbox
     info: gr.HTML
     remembered: gr.Textbox
     board: gr.State
@@ -56,7 +59,7 @@ class Panel:
     @property
     def outputs(self) -> list[Component]:
         """All that a running job changes."""
-        return [self.progress, self.cancel, self.stop, self.gallery, self.info]
+        return [self.progress, self.cancel, self.stop, self.gallery, self.best_first, self.info]
 
     def run_values(self, raw: Mapping[Component, Any]) -> dict[str, Any]:
         """Prompt and settings, raw, by name."""
@@ -97,6 +100,12 @@ def panel(desk: Desk, family: str) -> Panel:
             elem_id="gallery",
             buttons=["download", "fullscreen"],
         )
+        best_first = gr.Checkbox(
+            label="Of each run, the best agreement first",
+            visible=False,
+            container=False,
+            elem_id="best-first",
+        )
         info = gr.HTML(elem_id="info", elem_classes="told")
         with gr.Accordion("Settings", open=False, elem_id="settings"):
             model = gr.Dropdown(
@@ -117,6 +126,7 @@ def panel(desk: Desk, family: str) -> Panel:
         stop=stop,
         remembered=remembered,
         gallery=gallery,
+        best_first=best_first,
         info=info,
         board=gr.State(Board()),
         weights=weights,

@@ -22,7 +22,8 @@ from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
 from ui.fetching import Fetches
 from ui.panel import Board, Panel, panel
-from ui.uploads import served, uploaded
+from ui.shown import arranged, can_be_arranged, shown
+from ui.uploads import uploaded
 from ui.visitors import visitor, wish
 from ui.watching import watch
 
@@ -120,6 +121,8 @@ class Studio:
         }
         shared.cancel.click(answers(self._cancel), shared.board, [shared.cancel, shared.stop], **quiet)
         shared.stop.click(answers(self._stop), shared.board, shared.stop, **quiet)
+        order = [shared.best_first, shared.board]
+        shared.best_first.input(answers(self._arrange), order, shared.gallery, preprocess=False, **quiet)
         page.load(
             streams(partial(self._resume, shared)),
             inputs=[shared.remembered, shared.board],
@@ -259,6 +262,10 @@ class Studio:
             self._engine.stop(board.job)
         return gr.update(interactive=False)
 
+    def _arrange(self, best_first: object, board: Board) -> Any:
+        board.best_first = best_first is True
+        return _gallery(board)
+
     def _chosen(self, tab: ConditionTab, annotator: str) -> Updates:
         """The settings of the annotator that makes the map, and what it lacks."""
         method = annotators.find(annotator)
@@ -316,10 +323,15 @@ def _finished(shared: Panel, job: Job, board: Board) -> Updates:
         kind = "note" if job.state == "cancelled" else "refusal"
         return idle | {shared.info: fragments.notes([job.error.message], kind)}
     saved = job.outcome
-    fresh = [(served(image.path), f"Seed {image.seed}") for image in saved.images]
+    fresh = shown(job.id, saved)
     # a double click is followed twice, and shows its pictures once
     board.pictures = [*fresh, *(old for old in board.pictures if old not in fresh)][:SHOWN_PICTURES]
     return idle | {
-        shared.gallery: gr.update(value=board.pictures, selected_index=None),
+        shared.gallery: _gallery(board),
+        shared.best_first: gr.update(visible=can_be_arranged(board.pictures)),
         shared.info: fragments.made(saved),
     }
+
+
+def _gallery(board: Board) -> Any:
+    return gr.update(value=arranged(board.pictures, best_first=board.best_first), selected_index=None)

@@ -1,23 +1,28 @@
 """Whether a request is within bounds, and asks for nothing that is not there yet."""
 
-from collections.abc import Mapping
-
 import conditions
-from errors import BUDGET, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
+from errors import BUDGET, IMG_EMPTY, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
 from gate import Limits
 from models import own
 from models.catalogue import FAMILIES, Family
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import (
+    AGREEMENT,
     CONTROL,
     COUNT,
     GUIDANCE,
+    LAYER_WEIGHT,
+    MOST_CONTROLS,
     SCHEDULER,
     SEED,
+    START_PARAMS,
     STEPS,
     UNIT_PARAMS,
     allowed_params,
 )
+from pipelines.schedulers import SCHEDULERS
+
+UNET_COST, CONTROL_COST = 803, 283  # what a step of each costs, in GFLOP, of Stable Diffusion 1.5 at 512x512
 
 
 def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
@@ -29,7 +34,7 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
             allowed=", ".join(FAMILIES),
             todo="Change the model",
         )
-    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT), limits):
+    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT), limits):
         param.check(getattr(request, param.name))
     for text in (request.prompt, request.negative_prompt):
         if not isinstance(text, str):
@@ -41,11 +46,32 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
                 allowed=f"at most {limits.prompt_characters}",
                 todo="Shorten it",
             )
+    _check_steps(request)
     _check_size(request, FAMILIES[request.family], limits)
     _check_later_fields(request)
+    if len(request.controls) > MOST_CONTROLS:
+        raise PARAM_RANGE(
+            "These are too many controls",
+            found=f"{len(request.controls)} controls",
+            allowed=f"at most {MOST_CONTROLS}",
+            todo="Remove some",
+        )
     for unit in request.controls:
         _check_unit(unit, request.family)
+    _check_start(request)
     return request
+
+
+def _check_steps(request: GenerateRequest) -> None:
+    scheduler = SCHEDULERS[request.scheduler]
+    allowed = scheduler.allowed_steps
+    if request.steps not in allowed:
+        raise PARAM_RANGE(
+            f"{scheduler.label} can't take this number of steps",
+            found=f"{request.steps} steps",
+            allowed=f"{allowed[0]} steps" if len(allowed) == 1 else f"up to {allowed[-1]} steps",
+            todo="Change steps, or choose another scheduler",
+        )
 
 
 def _check_size(request: GenerateRequest, family: Family, limits: Limits) -> None:
@@ -60,12 +86,14 @@ def _check_size(request: GenerateRequest, family: Family, limits: Limits) -> Non
                 allowed=f"sides from {family.smallest} to {largest} in steps of {family.multiple}",
                 todo="Change size",
             )
-    work = request.count * request.steps * request.width * request.height
-    if work > limits.budget:
+    work = request.steps * request.width * request.height
+    share = (UNET_COST + CONTROL_COST * len(request.controls)) / (UNET_COST + CONTROL_COST)
+    if request.count * work * share > limits.budget:
         raise BUDGET(
             "This is more work than one job may be",
-            found=f"{request.count} pictures of {request.width}x{request.height} in {request.steps} steps",
-            allowed=f"{limits.budget // (request.width * request.height * request.steps)} pictures so",
+            found=f"{request.count} pictures of {request.width}x{request.height} in {request.steps} steps"
+            f" with {len(request.controls)} controls",
+            allowed=f"{int(limits.budget / (work * share))} pictures so",
             todo="Make fewer pictures, fewer steps or a smaller size",
         )
 
@@ -82,6 +110,8 @@ def _check_unit(unit: ControlUnit, family: str) -> None:
     unit.network(family)
     for param in UNIT_PARAMS:
         param.check(getattr(unit, param.name))
+    for weight in unit.layer_weights:
+        LAYER_WEIGHT.check(weight)
     if unit.start >= unit.end:
         raise PARAM_RANGE(
             "The control ends before it begins",
@@ -91,36 +121,37 @@ def _check_unit(unit: ControlUnit, family: str) -> None:
         )
 
 
+def _check_start(request: GenerateRequest) -> None:
+    """Start picture and mask: each is there where another needs it, and something of the run is left."""
+    for param in START_PARAMS:
+        param.check(getattr(request, param.name))
+    if request.init is None and (request.mask is not None or request.denoise != 1):
+        raise IMG_EMPTY("There is no start picture to change", todo="Give one, or leave out mask and denoise")
+    if not request.taken:
+        raise PARAM_RANGE(
+            "Nothing would change",
+            found=f"{request.denoise:g} of {request.steps} steps",
+            allowed="at least one step",
+            todo="Change denoise or steps",
+        )
+    holed = [unit.condition for unit in request.controls if conditions.find(unit.condition).has_hole]
+    if holed and request.mask is None:
+        raise IMG_EMPTY(
+            f"{conditions.find(holed[0]).title} does not know yet what to repaint",
+            todo="Paint a mask over it, or bring one",
+        )
+
+
 # Fields whose work comes later, with the only value that is taken until then.
-LATER_REQUEST = {
-    "base": None,
-    "vae": None,
-    "loras": (),
-    "clip_skip": 0,
-    "init": None,
-    "denoise": 1.0,
-    "mask": None,
-    "agreement": False,
-}
-LATER_UNIT = {"mode": "balanced", "layer_weights": (), "region": None}
+LATER_REQUEST = {"base": None, "vae": None, "loras": (), "clip_skip": 0}
 
 
 def _check_later_fields(request: GenerateRequest) -> None:
-    held: list[tuple[object, Mapping[str, object]]] = [(request, LATER_REQUEST)]
-    held += [(unit, LATER_UNIT) for unit in request.controls]
-    for entry, later in held:
-        for name, only in later.items():
-            if getattr(entry, name) != only:
-                raise PARAM_CHOICE(
-                    f"{name} is not supported yet",
-                    found=repr(getattr(entry, name)),
-                    allowed=repr(only),
-                    todo=f"Leave {name} out",
-                )
-    if len(request.controls) != 1:
-        raise PARAM_CHOICE(
-            "Several controls together are not supported yet",
-            found=f"{len(request.controls)} controls",
-            allowed="exactly one",
-            todo="Keep one control",
-        )
+    for name, only in LATER_REQUEST.items():
+        if getattr(request, name) != only:
+            raise PARAM_CHOICE(
+                f"{name} is not supported yet",
+                found=repr(getattr(request, name)),
+                allowed=repr(only),
+                todo=f"Leave {name} out",
+            )

@@ -6,9 +6,12 @@ from typing import Any
 from annotators import LARGEST_WORK, SMALLEST_WORK
 from gate import Limits
 from params import Param
+from pipelines.fills import FILLS
+from pipelines.modes import MODES
 from pipelines.schedulers import SCHEDULERS
 
 LARGEST_SEED = 2**32 - 1
+MOST_CONTROLS = 10
 
 PROMPT = Param(
     name="prompt",
@@ -86,6 +89,13 @@ COUNT = Param(
     step=1,
     help="How many pictures to make; each has its own seed, counting up.",
 )
+AGREEMENT = Param(
+    name="agreement",
+    label="Measure agreement",
+    kind="switch",
+    default=False,
+    help="Looks at each finished picture again, and tells how much of the structure it has kept.",
+)
 STRENGTH = Param(
     name="strength",
     label="Control strength",
@@ -116,6 +126,53 @@ END = Param(
     step=0.05,
     help="The part of the run at which the control lets go.",
 )
+MODE = Param(
+    name="mode",
+    label="Balance",
+    kind="choice",
+    default="balanced",
+    choices=tuple(MODES),
+    labels=tuple(mode.label for mode in MODES.values()),
+    help="Which of the two gives way where the prompt and the control want different things.",
+)
+LAYER_WEIGHT = Param(
+    name="layer_weights",
+    label="Layer weight",
+    kind="number",
+    default=1.0,
+    minimum=0,
+    maximum=2,
+    help="How much one layer of a control counts.",
+)
+DENOISE = Param(
+    name="denoise",
+    label="Change",
+    kind="number",
+    default=0.75,
+    minimum=0,
+    maximum=1,
+    step=0.05,
+    help="How far the result may go from the start picture: 0 is not at all, 1 is as far as from none.",
+)
+MASK_BLUR = Param(
+    name="mask_blur",
+    label="Soft edge",
+    kind="number",
+    default=4.0,
+    minimum=0,
+    maximum=64,
+    step=0.5,
+    help="Over how many pixels the new part of the picture passes into the old.",
+)
+FILL = Param(
+    name="fill",
+    label="The hole begins with",
+    kind="choice",
+    default="original",
+    choices=tuple(FILLS),
+    labels=tuple(fill.label for fill in FILLS.values()),
+    help="What is in the masked part before the first step; it matters less the more may change.",
+)
 
 RESOLUTION = Param(
     name="resolution",
@@ -137,8 +194,9 @@ CONTROL = Param(
     help="A control of your own from weights/controls, by its name; left empty, the model's.",
 )
 
-UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END, CONTROL)
-RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT)
+UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END, MODE, CONTROL)
+START_PARAMS: tuple[Param, ...] = (DENOISE, MASK_BLUR, FILL)
+RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT)
 
 
 def allowed_params(params: tuple[Param, ...], limits: Limits) -> tuple[Param, ...]:

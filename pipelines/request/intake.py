@@ -6,7 +6,7 @@ The picture is first brought to the final size and annotated there; its map is n
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,7 +22,7 @@ from conditions import Condition, MapResize
 from errors import IMG_EMPTY, MODEL_MISSING, PARAM_CHOICE
 from gate import Limits, Picture
 from models.catalogue import FAMILIES, Family
-from params import Value
+from params import Param, Value
 from pipelines.lately import Lately
 from pipelines.pictures import PictureStore, content_hash
 from pipelines.request import ControlUnit, GenerateRequest, own_maps
@@ -207,11 +207,8 @@ class Desk:
 
     def request(self, draft: Draft, *, family: str, values: Mapping[str, object]) -> GenerateRequest:
         """The request for a draft; `values` are raw, by the names of `controls`. Draws a seed for -1."""
-        known: dict[str, Any] = dict(gate.check_values(self.controls, values))
+        known = settled(self.controls, values)
         unit = {param.name: known.pop(param.name) for param in UNIT_PARAMS}
-        known.pop(SIZE.name)
-        if known["seed"] < 0:
-            known["seed"] = secrets.randbelow(LARGEST_SEED + 1)
         width, height = draft.size
         control = ControlUnit(
             condition=draft.condition.name,
@@ -225,6 +222,10 @@ class Desk:
         )
         return checked(request, self.limits)
 
+    def keep(self, pixels: Pixels) -> str:
+        """The hash of an RGB uint8 (H, W, 3) picture, by which a request names it."""
+        return self._pictures.put(pixels)
+
     def _final_size(self, family: Family, size: object, pixels: Pixels) -> tuple[int, int, tuple[str, ...]]:
         largest = min(family.largest, self.limits.largest_side)
         if size == SIZE.default:
@@ -237,6 +238,15 @@ def _kept(annotation: Annotation) -> Annotation:
     map = annotation.map.view()
     map.flags.writeable = False
     return replace(annotation, map=map)
+
+
+def settled(params: Iterable[Param], values: Mapping[str, object]) -> dict[str, Any]:
+    """The values of a run, checked; the size is that of the map by now, and a seed of -1 is drawn."""
+    known: dict[str, Any] = dict(gate.check_values(params, values))
+    known.pop(SIZE.name)
+    if known["seed"] < 0:
+        known["seed"] = secrets.randbelow(LARGEST_SEED + 1)
+    return known
 
 
 def fit(

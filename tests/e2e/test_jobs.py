@@ -132,10 +132,10 @@ def test_a_double_click_makes_one_job(studio: Studio, scene: Path) -> None:
 
 
 def test_stopping_keeps_the_pictures_that_are_finished(studio: Studio, scene: Path) -> None:
-    ready_to_generate(studio, scene, 30)
+    ready_to_generate(studio, scene, 60)
     studio.set_number("count", 8)
     studio.generate()
-    second_group = re.compile(r"step (3[1-9]|[4-9]\d|1\d\d) of")
+    second_group = re.compile(r"step (6[1-9]|[7-9]\d|\d\d\d) of")
     studio.page.locator("#progress", has_text=second_group).wait_for(timeout=PATIENCE)
     studio.page.click("#stop")
     studio.picture_after()

@@ -18,6 +18,7 @@ from tests.e2e.conftest import Seen, Visit
 
 HOUSE = Path(__file__).parents[2].parent / "shared" / "images" / "house.png"
 LONG, SHORT = 150, 2
+MANY = 8  # pictures of a long run
 
 
 def pixels(source: str | Path) -> Pixels:
@@ -29,7 +30,7 @@ def pixels(source: str | Path) -> Pixels:
 
 def edges(picture: Path, low: int, high: int) -> Pixels:
     """The map that the page should show for a picture of 4:3."""
-    found = cv2.Canny(fit(pixels(picture), 320, 256, "area"), low, high)
+    found = cv2.Canny(fit(pixels(picture), 192, 128, "area"), low, high)
     return np.repeat(found[:, :, None].astype(np.uint8), 3, axis=2)
 
 
@@ -40,6 +41,8 @@ def ready_to_generate(studio: Studio, picture: Path, steps: int = SHORT) -> str:
     studio.page.fill("#prompt textarea", "a house in the hills")
     studio.open_settings()
     studio.set_number("steps", steps)
+    if steps == LONG:
+        studio.set_number("count", MANY)
     return map
 
 
@@ -86,6 +89,7 @@ def test_a_cancelled_run_changes_nothing(studio: Studio, scene: Path) -> None:
     studio.generate()
     first = studio.picture_after()
     studio.set_number("steps", LONG)
+    studio.set_number("count", MANY)
     studio.generate()
     studio.wait_for_step()
     assert studio.text("#cancel") == "Cancel"
@@ -95,6 +99,7 @@ def test_a_cancelled_run_changes_nothing(studio: Studio, scene: Path) -> None:
     studio.page.wait_for_selector("#cancel", state="hidden", timeout=PATIENCE)
     assert not studio.page.locator("#progress .progress").is_visible()
     studio.set_number("steps", SHORT)
+    studio.set_number("count", 1)
     studio.generate()
     second = studio.picture_after(first)
     assert studio.gallery() == [second, first]
@@ -124,7 +129,7 @@ def test_what_is_shared_survives_changing_tab(studio: Studio, scene: Path) -> No
 
 
 def test_a_tab_takes_a_ready_map(studio: Studio, tmp_path: Path) -> None:
-    drawn = drawn_map(256, 256)
+    drawn = drawn_map(128, 128)
     file = tmp_path / "map.png"
     Image.fromarray(drawn).save(file)
     studio.choose_tab("Soft edges", "softedge")
@@ -133,7 +138,7 @@ def test_a_tab_takes_a_ready_map(studio: Studio, tmp_path: Path) -> None:
     studio.open_settings()
     studio.set_number("steps", SHORT)
     studio.generate("softedge")
-    assert pixels(studio.picture_after()).shape == (256, 256, 3)
+    assert pixels(studio.picture_after()).shape == (128, 128, 3)
 
 
 def test_a_tab_without_its_model_says_so(studio: Studio) -> None:

@@ -213,8 +213,9 @@ def test_annotators_share_a_network_and_others_do_not() -> None:
     assert key("softedge_pidi") == key("scribble_pidi")
     assert key("softedge_hed") == key("scribble_hed")
     assert key("depth_midas") == key("normal_midas")
+    assert len({key(f"pocket_{what}") for what in ("depth", "normal", "seg", "pose")}) == 1
     names = [annotator.name for annotator in ANNOTATORS.values() if annotator.weights]
-    assert len({key(name) for name in names}) == len(names) - 3
+    assert len({key(name) for name in names}) == len(names) - 6
     assert str(key("depth_midas")) == "annotator depth_midas"
 
 

@@ -9,6 +9,7 @@ import torch
 from errors import ArmatureError
 from models.loading import ModelKey, Text, load
 from models.store import Store
+from pipelines import conditioning
 from pipelines.conditioning import Hint, check_size, encode, to_hint
 from pipelines.request import ControlUnit
 
@@ -46,12 +47,32 @@ def test_what_clip_has_no_room_for_is_named_in_the_users_words(prompt: str, drop
     assert encode(text, prompt).dropped == dropped
 
 
+def test_a_prompt_is_read_once_while_it_is_kept(text: Text, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditioning, "KEPT_PROMPTS", 2)
+    text.kept.clear()
+    read: list[int] = []
+    hook = text.encoder.register_forward_hook(lambda *_: read.append(1))
+    first = encode(text, "a")
+    assert encode(text, "a").states is first.states
+    assert len(read) == 1
+    encode(text, "b")
+    encode(text, "a")  # the latest again
+    encode(text, "c")
+    assert list(text.kept) == ["a", "c"]
+    assert len(read) == 3
+    encode(text, "b")
+    assert len(read) == 4
+    assert encode(text, "x" * 76).dropped == encode(text, "x" * 76).dropped == "x"
+    hook.remove()
+
+
 class Network:
     """As much of a ControlNet as a hint asks for."""
 
     class config:
         global_pool_conditions = False
 
+    controlnet_down_blocks = (None,) * 12
     device = torch.device("cpu")
     dtype = torch.float32
 
@@ -77,6 +98,17 @@ def test_a_pooled_control_steers_under_the_prompt_only() -> None:
 
     hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Pooled(), np.zeros((8, 8, 3), np.uint8))
     assert not hint.on_both
+
+
+def test_a_region_is_where_its_picture_is_white() -> None:
+    region = np.zeros((2, 3, 3), np.uint8)
+    region[0, 1] = 255
+    region[1, 2] = 51
+    map = np.zeros((2, 3, 3), np.uint8)
+    hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Network(), map, region=region)
+    assert hint.region is not None
+    assert hint.region.shape == (1, 1, 2, 3)
+    assert hint.region[0, 0].flatten().tolist() == pytest.approx([0, 1, 0, 0, 0, 0.2])
 
 
 def test_a_map_of_another_size_is_refused() -> None:
@@ -111,6 +143,9 @@ def test_a_window_opens_and_closes_as_in_diffusers(
     assert [step for step, keep in enumerate(keeps) if keep] == held
 
 
-def test_without_strength_nothing_holds() -> None:
-    hint = Hint(control="lines", map=torch.zeros(1), strength=0)
-    assert not any(hint.holds(step, 4) for step in range(4))
+def test_without_strength_or_weight_nothing_holds() -> None:
+    weak = Hint(control="lines", map=torch.zeros(1), strength=0)
+    light = Hint(control="lines", map=torch.zeros(1), layers=(0.0,) * 13)
+    deep = Hint(control="lines", map=torch.zeros(1), layers=(0.0,) * 12 + (1.0,))
+    held = [any(hint.holds(step, 4) for step in range(4)) for hint in (weak, light, deep)]
+    assert held == [False, False, True]
