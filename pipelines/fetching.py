@@ -78,7 +78,7 @@ class Fetching:
             files=len(parcels),
             size=size,
             here=here,
-            free=shutil.disk_usage(_existing(self.weights)).free,
+            free=shutil.disk_usage(existing(self.weights)).free,
         )
 
     def run(self, request: FetchRequest) -> Iterator[Progress | Fetched]:
@@ -203,7 +203,7 @@ class Fetching:
         return file.place.relative_to(self.weights).as_posix()
 
     def _refuse_full_disk(self, needed: int) -> None:
-        free = shutil.disk_usage(_existing(self.weights)).free
+        free = shutil.disk_usage(existing(self.weights)).free
         if needed and free < needed + LEFT_FREE:
             raise DISK_FULL(
                 "There is not enough space for these files",
@@ -243,7 +243,8 @@ def _taken(lock: FileLock) -> bool:
     return True
 
 
-def _existing(folder: Path) -> Path:
+def existing(folder: Path) -> Path:
+    """A folder, or the nearest one above it that is there."""
     return next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir())
 
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+from pipelines.request.stock import Stock
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
@@ -100,3 +102,6 @@ class Shelf(Protocol):
 
     def offer(self, names: tuple[str, ...]) -> Offer:
         """What fetching them would bring: this asks the Hub."""
+
+    def stock(self) -> Stock:
+        """What is here and what can be had at this moment; nobody is asked."""
