@@ -49,8 +49,8 @@ def _written_down(weights: Path) -> tuple[Mapping[str, Entry], str]:
 def _family(store: Store, family: Family, known: Mapping[str, Entry]) -> Group:
     served: dict[str, list[str]] = {}
     for condition in CONDITIONS.values():
-        if control := condition.controls.get(family.name):
-            served.setdefault(control, []).append(condition.title)
+        if name := condition.controls.get(family.name):
+            served.setdefault(name, []).append(condition.title)
     items = [_part(store, family, None, "Base", known)]
     for control in family.controls:
         items.append(_part(store, family, control.name, ", ".join(served[control.name]), known))

@@ -69,7 +69,7 @@ class ModelsTab:
         """A button was pressed: what it does, and the tab as it is then. A refusal stands in its row."""
         do, name = _text(event, "do"), _text(event, "name")
         view.asked += 1
-        view.refused.pop(name, None)
+        view.refused.clear()
         if act := self._acts.get(do):
             try:
                 act(view, name)

@@ -28,9 +28,10 @@ WHERE = (
 
 @dataclass(slots=True)
 class View:
-    """What one open page has asked for: an offer, a removal to be sure of, refusals by row, an unloading job.
+    """What one open page has asked for: an offer, a removal to be sure of, an unloading job.
 
-    `asked` counts its questions, so that every answer is drawn, even one that changes nothing else.
+    `refused` has the words of the last refusal by the name of its row. `asked` counts its questions, so that
+    every answer is drawn, even one that changes nothing else.
     """
 
     offer: Offer | None = None
