@@ -249,8 +249,9 @@ def list_weights(given: argparse.Namespace) -> None:
         _print_json(rows)
         return
     for row in rows:
-        here = in_words(row["bytes_here"]) if row["here"] else f"{len(row['missing'])} missing"
-        print(f"{row['name']:22} {here:>12}  {row['title']} ({row['repo']}, {row['licence']})")
+        size = in_words(row["bytes_here"]) if row["here"] else f"about {in_words(row['bytes_about'])}"
+        here = "here" if row["here"] else f"{len(row['missing'])} missing"
+        print(f"{row['name']:22} {here:>10} {size:>14}  {row['title']} ({row['repo']}, {row['licence']})")
 
 
 def get_weights(given: argparse.Namespace) -> None:
@@ -260,14 +261,7 @@ def get_weights(given: argparse.Namespace) -> None:
     offer = fetching.offer(request)
     if offer.files:
         _ask_for(offer, given)
-    shows = not given.json and sys.stderr.isatty()
-    for event in fetching.run(request):
-        if shows and isinstance(event, Progress):
-            done = f"{event.stage} {in_words(event.step)} of {in_words(event.total)}"
-            print(f"\r\033[K{done}", end="", file=sys.stderr, flush=True)
-    if shows:
-        print("\r\033[K", end="", file=sys.stderr)
-    assert isinstance(event, Fetched)
+    event = _fetched(fetching.run(request), quiet=given.json)
     if given.json:
         _print_json({"files": list(event.places), "bytes": event.size})
         return
@@ -275,6 +269,23 @@ def get_weights(given: argparse.Namespace) -> None:
         print(given.weights / place)
     if not event.places:
         print("All of it is here.")
+
+
+def _fetched(run: Iterator[Progress | Fetched], *, quiet: bool) -> Fetched:
+    """What has come of a fetch; meanwhile how far it is, on a terminal. Ctrl-C is a pause."""
+    shows = not quiet and sys.stderr.isatty()
+    try:
+        for event in run:
+            if shows and isinstance(event, Progress):
+                done = f"{event.stage} {in_words(event.step)} of {in_words(event.total)}"
+                print(f"\r\033[K{done}", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print("\nPaused: the same command goes on from there.", file=sys.stderr)
+        raise
+    if shows:
+        print("\r\033[K", end="", file=sys.stderr)
+    assert isinstance(event, Fetched)
+    return event
 
 
 def verify_weights(given: argparse.Namespace) -> int:
@@ -627,6 +638,7 @@ def _bundle_entry(bundle: Bundle) -> dict[str, Any]:
         "here": not bundle.missing,
         "missing": [file.path for file in bundle.missing],
         "bytes_here": bundle.bytes_here,
+        "bytes_about": bundle.size,
     }
 
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 class Weight:
     """One file or folder on the Hub, and the licence under which it comes.
 
-    Without a `repo` it comes with the program, and `subfolder` is below the folder of weights.
+    Without a `repo` it comes with the program, and `subfolder` is below the folder of weights. `size` is
+    about how many bytes it has, as its networks have in float32: the Hub itself is asked before a fetch.
     """
 
     repo: str = ""
     file: str = ""
     subfolder: str = ""
     licence: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +58,11 @@ class Family:
 
 
 RAIL = "CreativeML OpenRAIL-M"
+CONTROL = 1_445_000_000  # bytes of a control of Stable Diffusion 1.5
 
 
 def _v11(name: str, hub_name: str) -> Control:
-    return Control(name=name, weight=Weight(repo=f"lllyasviel/{hub_name}", licence=RAIL))
+    return Control(name=name, weight=Weight(repo=f"lllyasviel/{hub_name}", licence=RAIL, size=CONTROL))
 
 
 POCKET = Family(
@@ -84,7 +87,7 @@ SD15 = Family(
     multiple=8,
     smallest=256,
     largest=2048,
-    base=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL),
+    base=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL, size=4_270_000_000),
     base_files=(
         "model_index.json",
         "scheduler/scheduler_config.json",
@@ -117,7 +120,12 @@ SD15 = Family(
         _v11("tile", "control_v11f1e_sd15_tile"),
         Control(
             name="qr",
-            weight=Weight(repo="monster-labs/control_v1p_sd15_qrcode_monster", subfolder="v2", licence=RAIL),
+            weight=Weight(
+                repo="monster-labs/control_v1p_sd15_qrcode_monster",
+                subfolder="v2",
+                licence=RAIL,
+                size=CONTROL,
+            ),
         ),
     ),
 )

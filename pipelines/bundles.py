@@ -18,6 +18,7 @@ class Bundle:
     name: str
     title: str
     files: tuple[Wanted, ...]
+    size: int  # about how many bytes, whether they are here or not
 
     @property
     def missing(self) -> tuple[Wanted, ...]:
@@ -36,18 +37,27 @@ def all_bundles(store: Store) -> Mapping[str, Bundle]:
     """Every bundle that the Hub has, by name: `sd15`, `sd15/canny`, `softedge_hed`."""
     found: list[Bundle] = []
     for family in FAMILIES.values():
-        found.append(Bundle(name=family.name, title=family.title, files=store.wanted(family.name)))
+        found.append(
+            Bundle(
+                name=family.name,
+                title=family.title,
+                files=store.wanted(family.name),
+                size=family.base.size if family.base else 0,
+            )
+        )
         for control in family.controls:
             found.append(
                 Bundle(
                     name=f"{family.name}/{control.name}",
                     title=f"{family.title}: control {control.name}",
                     files=store.wanted(family.name, control.name),
+                    size=control.weight.size if control.weight else 0,
                 )
             )
     for method in ANNOTATORS.values():
         files = store.annotator_wanted(method.weights)
-        found.append(Bundle(name=method.name, title=method.label, files=files))
+        size = sum(weight.size for weight in method.weights)
+        found.append(Bundle(name=method.name, title=method.label, files=files, size=size))
     return MappingProxyType({bundle.name: bundle for bundle in found if bundle.files})
 
 

@@ -4,7 +4,7 @@ import gc
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -18,7 +18,9 @@ from models.device import Device
 from models.loading import ModelKey
 from models.store import Store
 from pipelines import networks
+from pipelines.messages import Held
 from pipelines.pictures import PictureStore
+from pipelines.request.unloading import Unloaded
 
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
 log = logging.getLogger(__name__)
@@ -61,17 +63,20 @@ class ModelCache:
         *,
         on_load: Callable[[str], None] = lambda description: None,
         on_ready: Callable[[], None] = lambda: None,
+        on_change: Callable[[], None] = lambda: None,
         load: Load = networks.load,
     ) -> None:
         """`pictures` goes with the cache to the loop.
 
-        `on_load` is told in words what is about to be loaded, `on_ready` that loading is over, well or not.
+        `on_load` is told in words what is about to be loaded, `on_ready` that loading is over, well or not,
+        and `on_change` that other models are resident now.
         """
         self.store = store
         self.device = device
         self.pictures = pictures
         self._on_load = on_load
         self._on_ready = on_ready
+        self._on_change = on_change
         self._load = load
         self._resident: dict[ModelKey, Resident] = {}  # in the order in which they were given back
         self._leases: Counter[int] = Counter()  # how many each thread holds
@@ -82,6 +87,25 @@ class ModelCache:
         """What is on the device, the least recently used first."""
         with self._changed:
             return tuple(self._resident)
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """The same for people, with their bytes."""
+        with self._changed:
+            return tuple(Held(str(key), entry.size) for key, entry in self._resident.items())
+
+    def unload(self, names: Collection[str] = ()) -> Unloaded:
+        """Let go of the models of these names, or of all; what is lent stays."""
+        with self._changed:
+            wanted = [key for key in self._resident if not names or str(key) in names]
+            free = [key for key in wanted if not self._resident[key].borrowers]
+            before = self._used()
+            self._evict(free)
+            return Unloaded(
+                gone=tuple(map(str, free)),
+                size=before - self._used(),
+                kept=tuple(str(key) for key in wanted if key not in free),
+            )
 
     @property
     def used(self) -> int:
@@ -172,6 +196,7 @@ class ModelCache:
             gc.collect()  # CLIP hangs in a cycle, and the memory is wanted now; it takes 0.3 s
             if self.device.kind != "cpu":
                 getattr(torch, self.device.kind).empty_cache()
+            self._on_change()
 
     def _move_in(self, loaded: dict[ModelKey, Resident]) -> None:
         for key, entry in loaded.items():
@@ -180,6 +205,8 @@ class ModelCache:
             if self.device.channels_last and key.part != "annotator":
                 convert_conv2d_weight_memory_format(entry.module, torch.channels_last)
         self._resident |= loaded
+        if loaded:
+            self._on_change()
 
     def _used(self) -> int:
         return sum(entry.size for entry in self._resident.values())

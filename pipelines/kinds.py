@@ -11,6 +11,7 @@ from pipelines.request import GenerateRequest, Saved, SavedImage
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.fetching import Fetched, FetchRequest
 from pipelines.request.keeping import Kept
+from pipelines.request.unloading import Unloaded, UnloadRequest
 
 FETCH = "fetch"  # the lane beside the device on which files are fetched
 
@@ -85,6 +86,27 @@ class Annotate:
 
 
 @dataclass(frozen=True, slots=True)
+class Unload:
+    """Models leave the memory, at the next step of whatever runs: what that needs stays."""
+
+    urgent: ClassVar[bool] = True
+    lane: ClassVar[str] = DEVICE
+    shared: ClassVar[bool] = False
+
+    def payload_text(self, payload: UnloadRequest) -> str:
+        return payload.to_json()
+
+    def payload(self, text: str) -> UnloadRequest:
+        return UnloadRequest.from_json(text)
+
+    def outcome_text(self, outcome: Unloaded) -> str:
+        return outcome.to_json()
+
+    def outcome(self, text: str) -> Unloaded:
+        return Unloaded.from_json(text)
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
     """Files come from the Hub, beside all that the device does, and once for all who want them."""
 
@@ -107,4 +129,4 @@ class Fetch:
 
 def kinds(outputs: Path) -> Mapping[str, Kind]:
     """All kinds by name."""
-    return {"generate": Generate(outputs), "annotate": Annotate(), "fetch": Fetch()}
+    return {"generate": Generate(outputs), "annotate": Annotate(), "unload": Unload(), "fetch": Fetch()}

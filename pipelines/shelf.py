@@ -7,6 +7,8 @@ from models.store import Store
 from pipelines import bundles
 from pipelines.fetching import Fetching
 from pipelines.request.fetching import FetchRequest, Offer
+from pipelines.request.stock import Stock
+from pipelines.stock import take_stock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,10 @@ class WeightsShelf:
     def offer(self, names: tuple[str, ...]) -> Offer:
         """What fetching them would bring: this asks the Hub."""
         return self.fetching.offer(FetchRequest(names=names))
+
+    def stock(self) -> Stock:
+        """What is here and what can be had at this moment; nobody is asked."""
+        return take_stock(self._store, offline=self.fetching.hub.offline)
 
     @property
     def _store(self) -> Store:

@@ -37,21 +37,29 @@ class Worker:
         from pipelines.networks import AnnotateJobs
 
         chosen = choose(self.device)
-        ready = EngineState(phase="ready", device=chosen.title)
+        state = EngineState(device=chosen.title, budget=chosen.budget)
         store = Store(self.weights)
+
+        def tell(**fields: Any) -> None:
+            nonlocal state
+            state = replace(state, **fields)
+            report(state)
+
         cache = ModelCache(
             store,
             PictureStore(self.outputs / PICTURES),
             chosen,
-            on_load=lambda what: report(EngineState(phase="loading", detail=what, device=chosen.title)),
-            on_ready=lambda: report(ready),
+            on_load=lambda what: tell(phase="loading", detail=what),
+            on_ready=lambda: tell(phase="ready", detail=""),
+            on_change=lambda: tell(held=cache.held),
         )
         if store.has(self.family):
             warm(self.family, cache)
-        report(ready)
+        tell(phase="ready", detail="")
         return {
             "generate": lambda job_id, request: self._generate(job_id, request, cache),
             "annotate": AnnotateJobs(cache),
+            "unload": lambda job_id, request: iter([cache.unload(request.names)]),
         }
 
     def _generate(self, job_id: str, request: GenerateRequest, cache: Any) -> Iterator[Progress | Saved]:

@@ -450,7 +450,7 @@ def test_a_space_is_public_and_works(store: Store, picture: Path, tmp_path: Path
     with serving(tmp_path, store.weights, environment=space) as app:
         front = Front(app.url)
         assert "gettable" not in front.fire("load", model="sd15")["canny-missing"]
-        for button in ("canny-get-model", "canny-get-method", "weights-cancel"):
+        for button in ("canny-get-model", "canny-get-method", "weights-pause"):
             assert "(NOT_ALLOWED)" in front.fire("click", button, model="sd15")["weights-told"]
         front.close()
         entries = schema(app, "/canny")

@@ -49,7 +49,7 @@ def progress(job: Job) -> str:
     if job.state == "denoising":
         words = f"{words}: step {job.step} of {job.total}"
     left = job.seconds_left
-    return _bar(job, done, words, "" if left is None else _left(left))
+    return _bar(job, done, words, "" if left is None else time_left(left))
 
 
 def offer(what: Offer) -> str:
@@ -70,9 +70,13 @@ def _download(job: Job) -> str:
     if job.state != "fetching":
         return _bar(job, done, f"{names}: looking at what is here", "")
     words = f"{names}: {in_words(job.step)} of {in_words(job.total)}"
+    return _bar(job, done, words, speed(job))
+
+
+def speed(job: Job) -> str:
+    """How fast a download comes, and how long the rest takes; nothing before that is known."""
     pace, left = job.pace, job.seconds_left
-    speed = "" if pace is None or left is None else f"{in_words(round(pace))}/s, {_left(left)}"
-    return _bar(job, done, words, speed)
+    return "" if pace is None or left is None else f"{in_words(round(pace))}/s, {time_left(left)}"
 
 
 def _bar(job: Job, done: float, words: str, left: str) -> str:
@@ -89,7 +93,8 @@ def _bar(job: Job, done: float, words: str, left: str) -> str:
     )
 
 
-def _left(seconds: float) -> str:
+def time_left(seconds: float) -> str:
+    """How long something takes, in words."""
     if seconds < 1:
         return "a moment left"
     if seconds < 90:

@@ -23,6 +23,7 @@ from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
 from ui.examples import is_example, tried
 from ui.fetching import Fetches
+from ui.models_tab import ModelsTab
 from ui.panel import Board, Panel, panel
 from ui.shown import arranged, can_be_arranged, shown
 from ui.uploads import uploaded
@@ -67,10 +68,12 @@ class Studio:
                             tabs.append(condition_tab(condition, self._desk.first(condition)))
                     with gr.Tab("Annotate", id="annotate", elem_id="tab-annotate"):
                         AnnotateTab(self._desk, self._engine)
+                    with gr.Tab("Models", id="models", elem_id="tab-models"):
+                        models = ModelsTab(self._engine, self._shelf)
                 shared = panel(self._desk, self._family)
             for tab in tabs:
                 self._wire(tab, shared)
-            self._wire_shared(page, tabs, shared, pill)
+            self._wire_shared(page, tabs, shared, pill, models)
             for condition in CONDITIONS.values():
                 add_endpoint(condition, self._desk, self._engine, self._refuse_missing, self._family)
             add_annotate(self._desk)
@@ -126,7 +129,9 @@ class Studio:
             api_visibility="private",
         )
 
-    def _wire_shared(self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, pill: gr.HTML) -> None:
+    def _wire_shared(
+        self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, pill: gr.HTML, models: ModelsTab
+    ) -> None:
         quiet: dict[str, Any] = {
             "queue": False,
             "show_progress": "hidden",
@@ -151,6 +156,7 @@ class Studio:
             "outputs": [part for tab in tabs for part in tab.marks],
         }
         gr.on([page.load, shared.model.change], **marks, **quiet)
+        models.news(**marks, **quiet)
         self._wire_weights(page, tabs, shared, marks | quiet)
         gr.on(
             [page.load, gr.Timer(1.0).tick], lambda: fragments.pill(self._engine.state), None, pill, **quiet
@@ -181,8 +187,8 @@ class Studio:
                 offered = shows(lambda *raw, names=names: fetches.offered(names(*raw)), fetches.refused)
                 button.click(offered, asks, show_progress="minimal", **quick)
         box.leave.click(answers(fetches.left), None, show_progress="hidden", **quick)
-        cancelled = shows(fetches.cancelled, fetches.refused)
-        box.cancel.click(cancelled, None, show_progress="hidden", **quick)
+        paused = shows(fetches.paused, fetches.refused)
+        box.pause.click(paused, None, show_progress="hidden", **quick)
         followed: dict[str, Any] = plain | {"show_progress": "hidden", "concurrency_limit": None}
         # a second download is asked for while the first one is still followed
         came = box.fetch.click(streams(fetches.fetched), [box.names], trigger_mode="multiple", **followed)
