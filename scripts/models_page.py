@@ -21,6 +21,8 @@ TAB = """
 
 The tab **Models** of the studio shows all of it as it is at this moment; a new file needs no restart.
 
+![What can be had on the left, with size and licence; memory and disk on the right](images/models.png)
+
 - What can be had, with its size, its licence and its repository, and whether it is here. *Get* asks the Hub
   for the exact size and says how much room there is; only then *Fetch* brings it, and until you press that
   nothing is downloaded. A fetch can be paused and goes on from there, also after the program has ended;
