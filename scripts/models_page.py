@@ -16,6 +16,28 @@ wrong place, or one that was made for another base, is refused in a sentence tha
 
 """
 
+TAB = """
+## The Models tab
+
+The tab **Models** of the studio shows all of it as it is at this moment; a new file needs no restart.
+
+![What can be had on the left, with size and licence; memory and disk on the right](images/models.png)
+
+- What can be had, with its size, its licence and its repository, and whether it is here. *Get* asks the Hub
+  for the exact size and says how much room there is; only then *Fetch* brings it, and until you press that
+  nothing is downloaded. A fetch can be paused and goes on from there, also after the program has ended;
+  *Cancel* throws away what has come. *Remove* deletes what was fetched, and never what you have put there.
+- Your own files, each with what it is by its header. What can't be used has a red dot, and says why in words.
+  Pictures and notes that lie beside a model under its name are left out.
+- What is in memory now. *Unload* frees it, except what the job that runs needs; whatever is wanted again is
+  loaded again.
+- The disk: how much each folder of the weights holds, and how much is free. A fetch that would leave less
+  than 1 GB free is refused before it begins.
+
+With `HF_HUB_OFFLINE=1` the Hub is not asked at all. In the profile `public` visitors only look. Without a
+browser, `cli.py weights list` tells what can be had, `get` fetches it, and `verify` compares checksums again.
+"""
+
 
 def page() -> str:
     """The whole page."""
@@ -34,6 +56,7 @@ def page() -> str:
         + "\n\n## Everything else\n\n"
         + "\n".join(others)
         + "\n"
+        + TAB
     )
 
 
