@@ -180,7 +180,7 @@ def generate(given: argparse.Namespace) -> None:
         request = compose(desk, layers, family=family, values=values, ground=ground)
         engine.start()
         saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
-    notices = [notice for layer in layers for notice in layer.draft.notices]
+    notices = list(dict.fromkeys(notice for layer in layers for notice in layer.draft.notices))
     if given.json:
         _print_json(_saved_entry(saved, notices))
         return

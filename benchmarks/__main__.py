@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import annotators, canny, full, loop, pocket, start, training, world
+from benchmarks import annotators, canny, full, loop, pocket, speed, start, training, world
 from benchmarks.table import Row, aligned, machine
 from tests import tiny_family
 
@@ -25,6 +25,7 @@ BENCHMARKS = {
     "loop": loop.measure,
     "annotators": annotators.measure,
     "pocket": pocket.measure,
+    "speed": speed.measure,
     "training": training.measure,
     "world": world.measure,
 }

@@ -44,6 +44,7 @@ TYPED: Mapping[Source, str] = {"text": "Text or address", "pose": "Pose, in Open
 MOST_TYPED = 4 * 2**20  # characters; a pose with faces and hands is long
 DECODED_BYTES = 256 * 2**20  # a slider that moves must not decode its picture each time
 ANNOTATED_BYTES = 128 * 2**20  # and Generate must not annotate again what is on the page
+MUCH_LARGER = 2  # times the side that a family learnt from, at which things repeat and blur
 
 
 def nowhere(request: AnnotateRequest) -> Annotated:
@@ -247,7 +248,10 @@ class Desk:
         largest = min(family.largest, self.limits.largest_side)
         if size == SIZE.default:
             return *_natural_size(family, largest, pixels), ()
-        return gate.check_size(size, multiple=family.multiple, smallest=family.smallest, largest=largest)
+        width, height, notices = gate.check_size(
+            size, multiple=family.multiple, smallest=family.smallest, largest=largest
+        )
+        return width, height, notices + _far_from_native(family, min(width, height))
 
 
 def _kept(annotation: Annotation) -> Annotation:
@@ -313,6 +317,14 @@ def _natural_size(family: Family, largest: int, pixels: Pixels) -> tuple[int, in
         return max(family.smallest, min(largest // family.multiple * family.multiple, rounded))
 
     return side(old_width), side(old_height)
+
+
+def _far_from_native(family: Family, short_side: int) -> tuple[str, ...]:
+    """What is said of a size that was asked for and is much larger than what the family learnt from."""
+    if short_side < MUCH_LARGER * family.side:
+        return ()
+    own = f"{family.title} learnt from pictures of {family.side} pixels"
+    return (f"{own}: larger ones work, and are worse. The size “{SIZE.default}” keeps to its own.",)
 
 
 def _family(name: object) -> Family:

@@ -13,6 +13,7 @@ from PIL import Image
 from annotators.base import Pixels
 from errors import ArmatureError
 from gate import LIMITS
+from models.catalogue import FAMILIES
 from pipelines.pictures import PictureStore
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.intake import Desk, fit
@@ -67,6 +68,26 @@ def test_a_given_size_is_snapped_with_a_notice_and_cropped_not_squeezed(desk: De
     assert any("512" in notice for notice in draft.notices)
     ys, xs = np.nonzero(draft.map[..., 0] > 127)
     assert abs(np.ptp(xs) - np.ptp(ys)) <= 2, "the circle is still round"
+
+
+@pytest.mark.parametrize(
+    ("family", "size", "told"),
+    [
+        ("pocket", "auto", False),
+        ("pocket", "128x512", False),
+        ("pocket", "192x192", False),
+        ("pocket", "256x256", True),
+        ("sd15", "512x768", False),
+        ("sd15", "1024x1024", True),
+    ],
+)
+def test_a_size_far_above_what_the_family_learnt_from_is_made_and_told(
+    desk: Desk, tmp_path: Path, family: str, size: str, told: bool
+) -> None:
+    picture = desk.picture(saved(tmp_path, scene(400, 400)))
+    notices = desk.draft("canny", picture, family=family, size=size).notices
+    native = f"learnt from pictures of {FAMILIES[family].side} pixels"
+    assert any(native in notice for notice in notices) is told
 
 
 def test_the_picture_is_annotated_at_its_final_size(desk: Desk, tmp_path: Path) -> None:
