@@ -29,7 +29,6 @@ from errors import (
     CANCELLED,
     INTERNAL,
     META_MISSING,
-    MODEL_MISSING,
     NOT_ALLOWED,
     PARAM_CHOICE,
     PARAM_TYPE,
@@ -162,19 +161,24 @@ def generate(given: argparse.Namespace) -> None:
     """Pictures that keep the structure of one, or of several at once."""
     units, begun = _units(given), _begun(given)
     settings.prepare_process(settings.from_process().cache)
-    store = Store(given.weights)
-    family = home.default_family(given.model, store)
+    store = home.open_store(given.weights, given.model)
+    family = home.default_model(given.model, store)
     values = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
     worker = Worker(
-        weights=given.weights, outputs=given.out, folder=given.out, device=given.device, family=family
+        weights=given.weights,
+        outputs=given.out,
+        folder=given.out,
+        device=given.device,
+        family=family,
+        bases=store.bases,
     )
     with _engine(worker) as engine:
         desk = _desk(engine, worker)
         layers = _layers(desk, units, family, values["size"])
         for layer in layers:
             control = str(layer.values.get(CONTROL.name, CONTROL.default))
-            if lack := home.lacking(store, family, layer.draft.condition.name, control):
-                raise MODEL_MISSING(lack)
+            if lack := home.lack(store, family, layer.draft.condition.name, control):
+                raise lack
         ground = _ground(desk, given, units[0], begun)
         request = compose(desk, layers, family=family, values=values, ground=ground)
         engine.start()

@@ -9,8 +9,8 @@ HEAD = """\
 
 # Models of your own
 
-What a file is, is read from its header and not from its name, before anything is loaded. So a file in the wrong
-place, or one that was made for another base, is refused in a sentence that says what it is.
+What a file is, is read from its header and not from its name, before anything is loaded. So a file in the
+wrong place, or one that was made for another base, is refused in a sentence that says what it is.
 
 ## Kinds
 
