@@ -37,8 +37,7 @@ def serve(chosen: Settings) -> None:
     from starlette.middleware import Middleware
 
     from gate import LIMITS
-    from models import own
-    from models.store import Store
+    from models import bases, own
     from pipelines import home
     from pipelines.fetching import Fetching
     from pipelines.pictures import PICTURES, PictureStore
@@ -51,9 +50,15 @@ def serve(chosen: Settings) -> None:
     from ui.visitors import visitor
 
     limits = LIMITS[chosen.profile]
-    store = Store(chosen.weights)
-    family = home.default_family(chosen.model, store)
-    worker = Worker(weights=chosen.weights, outputs=chosen.outputs, device=chosen.device, family=family)
+    store = home.open_store(chosen.weights, chosen.model)
+    family = home.default_model(chosen.model, store)
+    worker = Worker(
+        weights=chosen.weights,
+        outputs=chosen.outputs,
+        device=chosen.device,
+        family=family,
+        bases=store.bases,
+    )
     fetching = Fetching(weights=chosen.weights, hub=chosen.hub)
     engine = home.lasting_engine(worker, limits, in_process=chosen.space, fetching=fetching)
     logs.configure(chosen.outputs / "logs", chosen.profile)  # the folder is ours from here on
@@ -70,9 +75,10 @@ def serve(chosen: Settings) -> None:
         limits,
         far=lambda request: engine.outcome(engine.submit("annotate", request, owner=visitor())),
         lack=partial(home.annotator_lack, store),
+        bases=partial(bases.models, store),
     )
     shelf = WeightsShelf(fetching=fetching, open=limits.fetches)
-    missing, own_controls = partial(home.lacking, store), partial(own.controls, store)
+    missing, own_controls = partial(home.lack, store), partial(own.controls, store)
     page = Studio(engine, desk, missing, own_controls, family, shelf).page()
     page.queue(max_size=256, default_concurrency_limit=None)
     password = secrets.token_urlsafe(12) if chosen.share and not chosen.share_open else None

@@ -30,7 +30,6 @@ from errors import (
     CANCELLED,
     INTERNAL,
     META_MISSING,
-    MODEL_MISSING,
     NOT_ALLOWED,
     PARAM_CHOICE,
     PARAM_TYPE,
@@ -38,10 +37,11 @@ from errors import (
     ours,
 )
 from gate import LIMITS
-from models.catalogue import FAMILIES
+from models import own
+from models.catalogue import FAMILIES, family_of
 from models.store import Store
 from params import Param
-from pipelines import bundles, folders, home, manifest, metadata
+from pipelines import bundles, converting, folders, home, manifest, metadata
 from pipelines.bundles import Bundle
 from pipelines.engine import Engine, Job
 from pipelines.fetching import Fetching
@@ -163,16 +163,21 @@ def generate(given: argparse.Namespace) -> None:
     """Pictures that keep the structure of one, or of several at once."""
     units, begun = _units(given), _begun(given)
     settings.prepare_process(settings.from_process().cache)
-    store = Store(given.weights)
-    family = home.default_family(given.model, store)
+    store = home.open_store(given.weights, given.model)
+    family = home.default_model(given.model, store)
     values = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
     worker = Worker(
-        weights=given.weights, outputs=given.out, folder=given.out, device=given.device, family=family
+        weights=given.weights,
+        outputs=given.out,
+        folder=given.out,
+        device=given.device,
+        family=family,
+        bases=store.bases,
     )
     for unit in units:
         control = str(unit.values.get(CONTROL.name, CONTROL.default))
-        if lack := home.lacking(store, family, unit.condition, control):
-            raise MODEL_MISSING(lack)
+        if lack := home.lack(store, family, unit.condition, control):
+            raise lack
     with _engine(worker) as engine:
         desk = _desk(engine, worker)
         layers = _layers(desk, units, family, values["size"])
@@ -301,6 +306,37 @@ def verify_weights(given: argparse.Namespace) -> int:
     elif bad:
         print("Fetch them again: cli.py weights get NAME --again", file=sys.stderr)
     return 1 if bad else 0
+
+
+def convert_weights(given: argparse.Namespace) -> None:
+    """Keep the tensors of a pickled file as safetensors; what else it holds is refused, and never run."""
+    target = given.target or converting.default_target(given.source)
+    found = converting.convert(given.source, target, LIMITS[settings.from_process().profile])
+    if given.json:
+        place = found.kind.folder and f"weights/{found.kind.folder}"
+        _print_json({"file": _named(target), "kind": found.title, "belongs_in": place, "bytes": found.size})
+        return
+    print(f"{_named(target)}: {found.title}")
+
+
+def transfer_weights(given: argparse.Namespace) -> None:
+    """A control for another base than that which it was trained on; it is offered beside the others."""
+    settings.prepare_process(settings.from_process().cache)
+    from training import transferring
+
+    store = home.open_store(given.weights, given.model)
+    other = home.default_model(given.model, store)
+    original = home.default_model(given.trained_on or family_of(other).name, store)
+    entry = CONDITIONS[given.condition]
+    control = own.key(entry.name, given.control) if given.control else entry.control(original).name
+    move = transferring.Move(
+        control=control, original=original, other=other, condition=entry.name, name=given.name
+    )
+    place = transferring.transfer(store, move)
+    if given.json:
+        _print_json({"control": given.name, "folder": _named(place), "base": other})
+        return
+    print(_named(place))
 
 
 def _ask_for(offer: Offer, given: argparse.Namespace) -> None:
@@ -765,13 +801,15 @@ def _add_works(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_weights(commands: Any) -> None:
-    """`weights list | get | verify`."""
-    help = "what can be fetched from the Hub, and whether it is here and whole"
+    """`weights list | get | verify | convert | transfer`."""
+    help = "what can be fetched from the Hub, whether it is here and whole, and other forms of what is here"
     actions = commands.add_parser("weights", help=help).add_subparsers(required=True, metavar="ACTION")
     known: dict[str, Callable[[argparse.Namespace], int | None]] = {
         "list": list_weights,
         "get": get_weights,
         "verify": verify_weights,
+        "convert": convert_weights,
+        "transfer": transfer_weights,
     }
     for name, command in known.items():
         sub = actions.add_parser(name, help=command.__doc__, description=command.__doc__)
@@ -784,6 +822,20 @@ def _add_weights(commands: Any) -> None:
             sub.add_argument("names", metavar="NAME", nargs="+", help="as `weights list` names them")
             sub.add_argument("--yes", action="store_true", help="fetch without asking")
             sub.add_argument("--again", action="store_true", help="also what is here already")
+        if command is convert_weights:
+            sub.add_argument("source", metavar="FILE", type=Path, help="a .ckpt, .pt, .pth or .bin file")
+            out = "the new file; else beside the old one"
+            sub.add_argument("target", metavar="OUT", type=Path, nargs="?", help=out)
+        if command is transfer_weights:
+            _add_transfer(sub)
+
+
+def _add_transfer(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("condition", choices=list(CONDITIONS), metavar="CONDITION", help=", ".join(CONDITIONS))
+    sub.add_argument("name", metavar="NAME", help="of the new control, in weights/controls/CONDITION")
+    sub.add_argument("--model", required=True, help="the base that it is for, by its name or path")
+    sub.add_argument("--trained-on", metavar="MODEL", help="the base it is of; else the base of the family")
+    sub.add_argument("--control", default="", metavar="NAME", help="one of your own; else the model's")
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:

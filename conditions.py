@@ -23,7 +23,7 @@ from annotators.map_kinds import (
     MapKind,
 )
 from errors import MODEL_MISSING, PARAM_CHOICE
-from models.catalogue import FAMILIES, Control
+from models.catalogue import FAMILIES, Control, family_of
 from params import Value
 
 MapResize: TypeAlias = Literal["nearest", "area"]
@@ -95,9 +95,9 @@ class Condition:
 
     def control(self, family: str) -> Control:
         """The control that serves this condition in a family, or a refusal in words."""
-        title = FAMILIES[family].title
-        name = self.controls.get(family)
-        control = FAMILIES[family].control(name) if name else None
+        known = family_of(family)
+        title, name = known.title, self.controls.get(known.name)
+        control = known.control(name) if name else None
         if control is None:
             raise MODEL_MISSING(
                 f"{title} has no control for {self.title}",

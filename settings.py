@@ -126,7 +126,11 @@ def refuse_opening(profile: Profile, environment: Mapping[str, str]) -> None:
 def add_shared_flags(parser: argparse.ArgumentParser, base: Settings) -> None:
     """The flags that app and cli have in common."""
     parser.add_argument("--weights", type=Path, default=base.weights, help="folder of the models")
-    parser.add_argument("--model", default=base.model, help=f"auto, {', '.join(FAMILIES)} (%(default)s)")
+    parser.add_argument(
+        "--model",
+        default=base.model,
+        help=f"auto, {', '.join(FAMILIES)}, or a base of your own by its name or path (%(default)s)",
+    )
     parser.add_argument("--device", default=base.device, help="auto, cpu, cuda, cuda:1, mps (%(default)s)")
 
 

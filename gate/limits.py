@@ -16,7 +16,7 @@ class Limits:
     `aspect` hold for pictures that come in, `smallest_side`, `largest_side` and `budget` (count * steps *
     width * height) for pictures that are made, `working_side` (a short side) and `maps` (at once) for
     annotating. `job_seconds` is how long a job may hold the device, `fetches` whether visitors may have
-    weights fetched.
+    weights fetched, `converts` whether pickled files may be opened once, to be kept in another form.
     """
 
     formats: tuple[str, ...]
@@ -39,6 +39,7 @@ class Limits:
     queue: int
     queue_each: int
     fetches: bool
+    converts: bool
 
 
 LOCAL = Limits(
@@ -62,9 +63,17 @@ LOCAL = Limits(
     queue=200,
     queue_each=200,
     fetches=True,
+    converts=True,
 )
 # A guest in the house may make what the owner makes, but hands files only to well-tried decoders.
-LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), job_seconds=600, queue=64, queue_each=64)
+LAN = replace(
+    LOCAL,
+    formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"),
+    job_seconds=600,
+    queue=64,
+    queue_each=64,
+    converts=False,
+)
 PUBLIC = replace(
     LAN,
     formats=("PNG", "JPEG", "WEBP"),

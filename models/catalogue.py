@@ -24,10 +24,14 @@ class Weight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One ControlNet of a family; `name` is its folder under `weights/<family>/controls/`."""
+    """One ControlNet of a family; `name` is its folder under `weights/<family>/controls/`.
+
+    What is `pooled` over the picture has a mood and no place; a configuration says so, a single file can't.
+    """
 
     name: str
     weight: Weight | None = None
+    pooled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +65,9 @@ RAIL = "CreativeML OpenRAIL-M"
 CONTROL = 1_445_000_000  # bytes of a control of Stable Diffusion 1.5
 
 
-def _v11(name: str, hub_name: str) -> Control:
-    return Control(name=name, weight=Weight(repo=f"lllyasviel/{hub_name}", licence=RAIL, size=CONTROL))
+def _v11(name: str, hub_name: str, *, pooled: bool = False) -> Control:
+    weight = Weight(repo=f"lllyasviel/{hub_name}", licence=RAIL, size=CONTROL)
+    return Control(name=name, weight=weight, pooled=pooled)
 
 
 POCKET = Family(
@@ -114,7 +119,7 @@ SD15 = Family(
         _v11("depth", "control_v11f1p_sd15_depth"),
         _v11("normal", "control_v11p_sd15_normalbae"),
         _v11("seg", "control_v11p_sd15_seg"),
-        _v11("shuffle", "control_v11e_sd15_shuffle"),
+        _v11("shuffle", "control_v11e_sd15_shuffle", pooled=True),
         _v11("ip2p", "control_v11e_sd15_ip2p"),
         _v11("inpaint", "control_v11p_sd15_inpaint"),
         _v11("tile", "control_v11f1e_sd15_tile"),
@@ -131,3 +136,13 @@ SD15 = Family(
 )
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (POCKET, SD15)}
+
+
+def family_of(model: str) -> Family:
+    """The family of a model, of `sd15` itself as of `sd15/mine.safetensors`, a base of one's own."""
+    return FAMILIES[model.partition("/")[0]]
+
+
+def own_base(model: str) -> str:
+    """The name of a base of one's own; "" for a family's."""
+    return model.partition("/")[2]

@@ -14,9 +14,10 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from errors import MODEL_CORRUPT
-from models import torchvision_ops
-from models.catalogue import FAMILIES
+from errors import MODEL_CORRUPT, ModelError
+from models import bases, own, single_file, torchvision_ops
+from models.catalogue import family_of, own_base
+from models.inspect import config_of
 from models.store import Store
 
 Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "annotator"]
@@ -46,8 +47,8 @@ class ModelKey:
     name: str = ""
 
     def __str__(self) -> str:
-        family = f"{FAMILIES[self.family].title}: " if self.family else ""
-        return f"{family}{PART_TITLES[self.part]} {self.name}".rstrip()
+        family = own_base(self.family) or (self.family and family_of(self.family).title)
+        return f"{f'{family}: ' if family else ''}{PART_TITLES[self.part]} {self.name}".rstrip()
 
 
 class Text(nn.Module):
@@ -131,11 +132,51 @@ def fit_rgb(vae: Decoder) -> torch.Tensor:
 
 def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     """The module of a key on the CPU, frozen, in `dtype`; missing or broken files are refused in words."""
+    _require(store, key)
+    path = _place(store, key)
+    try:
+        if path.is_file():
+            return _read_file(store, key, path, dtype)
+        return read(path, key.part, dtype, what=key)
+    except ModelError:
+        _require(store, key)  # it may have gone meanwhile, which is another thing to say
+        raise
+
+
+def _require(store: Store, key: ModelKey) -> None:
+    """Refuse what is not there whole; of files that users bring, also what the header says against them."""
     store.require(key.family, key.name if key.part == "control" else None)
-    return read(_folder(store, key), key.part, dtype, what=key)
+    if key.part == "control" and "/" in key.name:
+        own.require(store, key.family, key.name)
+    elif key.part != "control":
+        bases.require(store, key.family)
 
 
-def _folder(store: Store, key: ModelKey) -> Path:
+def _read_file(store: Store, key: ModelKey, path: Path, dtype: torch.dtype) -> nn.Module:
+    """A part out of a single file, built by the configuration that its family has for it."""
+    torchvision_ops.define_missing()
+    from transformers import CLIPTokenizer
+
+    configs = store.configs(key.family)
+    with refusing(key):
+        match key.part:
+            case "text":
+                tokenizer = CLIPTokenizer.from_pretrained(store.tokenizer(key.family), local_files_only=True)
+                encoder = single_file.text(path, config_of(configs / "text_encoder" / "config.json"), dtype)
+                return Text(tokenizer, encoder).eval()
+            case "unet":
+                return single_file.unet(path, config_of(configs / "unet" / "config.json"), dtype)
+            case "vae":
+                config = config_of(configs / "vae" / "config.json")
+                vae = Vae(single_file.vae(path, config, torch.float32)).to(dtype)
+                return vae.eval().requires_grad_(False)
+            case _:
+                served = family_of(key.family).control(key.name.partition("/")[0])
+                config = config_of(configs / "unet" / "config.json")
+                return single_file.control(path, config, dtype, pooled=served is not None and served.pooled)
+
+
+def _place(store: Store, key: ModelKey) -> Path:
     if key.part == "control":
         return store.control(key.family, key.name)
     return store.preview(key.family) if key.part == "preview" else store.base(key.family)
@@ -183,6 +224,9 @@ def _read(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     lacking = [*report["missing_keys"], *report["mismatched_keys"]]
     if lacking:
         raise ValueError(f"{folder.name} lacks {len(lacking)} tensors, such as {lacking[0]}")
+    for name, tensor in module.named_parameters():
+        single_file.refuse_not_finite(folder.name, name, tensor)
+        tensor.data = tensor.data.clone()  # else it lies in the file, and changes with it
     return module
 
 

@@ -3,6 +3,9 @@
 A family is `<weights>/<family>/base/`, a diffusers folder, and `<weights>/<family>/controls/<control>/`; a
 tiny autoencoder may be in `<weights>/<family>/preview/`. The files of annotators are in
 `<weights>/annotators/<repository>/`, with -- for the slash of the repository.
+
+A model is a family, such as `sd15`, or a base of one's own with the controls of a family, such as
+`sd15/mine.safetensors`: a file or a folder in `<weights>/bases/` (models/bases.py).
 """
 
 import json
@@ -12,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import MODEL_CORRUPT, MODEL_MISSING
-from models.catalogue import FAMILIES, Weight
+from models.catalogue import FAMILIES, Weight, family_of, own_base
 
 # What must be there: of each tuple one file. Half-precision files have another name on the Hub.
 BASE_FILES: tuple[tuple[str, ...], ...] = (
@@ -29,6 +32,9 @@ CONTROL_FILES: tuple[tuple[str, ...], ...] = (
     ("config.json",),
     ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"),
 )
+# What a base in one file does not hold, and takes from its family.
+TOKENIZER_FILES = BASE_FILES[1:2]
+CONFIGS = Path(__file__).parent / "configs"
 # The base alone: not its other copies, and not the safety checker.
 BASE_PATTERNS = (
     '--include "*.json" --include "*.txt" --include "*model.safetensors" --exclude "safety_checker/*"'
@@ -53,25 +59,48 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The files below one folder of weights, looked up at each call, so that a download shows at once."""
+    """The files below one folder of weights, looked up at each call, so that a download shows at once.
+
+    Bases of one's own are in `bases`, which is `<weights>/bases/` unless another folder is named.
+    """
 
     weights: Path
+    bases: Path | None = None
 
-    def base(self, family: str) -> Path:
-        """The diffusers folder of a family's base."""
-        return self.weights / family / "base"
+    @property
+    def own_bases(self) -> Path:
+        """The folder of the bases of one's own."""
+        return self.bases or self.weights / "bases"
+
+    def base(self, model: str) -> Path:
+        """The diffusers folder of a model's base; of a base of one's own, the folder or the file."""
+        name = own_base(model)
+        return self.own_bases / name if name else self.weights / model / "base"
+
+    def configs(self, model: str) -> Path:
+        """The folder with the configurations of a model's parts; a single file has those of its family."""
+        family, base = family_of(model).name, self.base(model)
+        if (base / "unet" / "config.json").is_file():
+            return base
+        return CONFIGS / family if (CONFIGS / family).is_dir() else self.weights / family / "base"
+
+    def tokenizer(self, model: str) -> Path:
+        """The folder of a model's tokenizer, which a single file has from its family."""
+        base = self.base(model)
+        return (base if base.is_dir() else self.weights / family_of(model).name / "base") / "tokenizer"
 
     def control(self, family: str, name: str) -> Path:
-        """The folder of one control's network; one with a slash is the user's own (models/own.py)."""
+        """The folder of one control's network; one with a slash is one's own, or a file (models/own.py)."""
         if "/" in name:
             return self.weights / "controls" / name
-        folder = self.weights / family / "controls" / name
-        control = FAMILIES[family].control(name)
+        known = family_of(family)
+        folder = self.weights / known.name / "controls" / name
+        control = known.control(name)
         return folder / control.weight.subfolder if control and control.weight else folder
 
     def preview(self, family: str) -> Path:
         """The folder of a family's tiny autoencoder, which shows pictures while they are made."""
-        return self.weights / family / "preview"
+        return self.weights / family_of(family).name / "preview"
 
     def has_preview(self, family: str) -> bool:
         """Whether a family's tiny autoencoder is there; it can do without."""
@@ -99,16 +128,19 @@ class Store:
         """What to do about missing files, with the exact commands; empty where nothing is missing."""
         if self.has(family, control):
             return ""
-        entry = FAMILIES[family]
+        entry = family_of(family)
         known = entry.control(control) if control else None
         commands, bundles = [], []
         if entry.base and self._base_missing(family):
-            bundles.append(family)
-            commands.append(self._command(entry.base, f"{family}/base", BASE_PATTERNS))
+            if own_base(family) and not self.base(family).is_file():
+                return f"Put it into {self.own_bases.name}, or choose another model"
+            patterns = '--include "tokenizer/*"' if own_base(family) else BASE_PATTERNS
+            bundles += [] if own_base(family) else [family]
+            commands.append(self._command(entry.base, f"{entry.name}/base", patterns))
         if known and known.weight and self._control_missing(family, known.name):
-            bundles.append(f"{family}/{known.name}")
+            bundles.append(f"{entry.name}/{known.name}")
             names = " ".join(f"{known.weight.subfolder}/{first}".lstrip("/") for first, *_ in CONTROL_FILES)
-            commands.append(self._command(known.weight, f"{family}/controls/{known.name}", names))
+            commands.append(self._command(known.weight, f"{entry.name}/controls/{known.name}", names))
         if control and "/" in control and not self._base_missing(family):
             return f"Put it into {self.weights.name}/controls/{control}, or choose another control"
         if not commands:
@@ -200,13 +232,17 @@ class Store:
     def size(self, family: str, control: str | None = None) -> int:
         """The bytes of the weights that are there: of the base, or of one control alone."""
         folder = self.base(family) if control is None else self.control(family, control)
+        if folder.is_file():
+            return folder.stat().st_size
         wanted = BASE_FILES if control is None else CONTROL_FILES
         found = (next(filter(Path.is_file, map(folder.joinpath, names)), None) for names in wanted)
         return sum(path.stat().st_size for path in found if path and path.suffix == ".safetensors")
 
     def scheduler_config(self, family: str) -> Mapping[str, Any]:
         """The noise schedule of a family's base, as diffusers' `from_config` takes it."""
-        path = self.base(family) / "scheduler" / "scheduler_config.json"
+        base = self.base(family)
+        folder = self.configs(family) if base.is_file() else base
+        path = folder / "scheduler" / "scheduler_config.json"
         if not path.is_file():
             self.require(family)
         try:
@@ -220,18 +256,30 @@ class Store:
         return config
 
     def _base_missing(self, family: str) -> tuple[str, ...]:
-        return self._lacking(self.base(family), BASE_FILES)
+        base = self.base(family)
+        if not own_base(family) or base.is_dir():
+            return self._lacking(base, BASE_FILES)
+        if not base.is_file():
+            return (f"{self.own_bases.name}/{base.name}",)
+        needed = self.weights / family_of(family).name / "base"
+        return self._lacking(needed, TOKENIZER_FILES)
 
     def _control_missing(self, family: str, control: str) -> tuple[str, ...]:
-        return self._lacking(self.control(family, control), CONTROL_FILES)
+        place = self.control(family, control)
+        return () if place.is_file() else self._lacking(place, CONTROL_FILES)
 
     def _lacking(self, folder: Path, wanted: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
         """The first name of each file of which the folder holds none."""
         return tuple(
-            str((folder / names[0]).relative_to(self.weights))
+            self._named(folder / names[0])
             for names in wanted
             if not any((folder / name).is_file() for name in names)
         )
+
+    def _named(self, path: Path) -> str:
+        """A path for people: below the weights, or below the folder of the bases where that is elsewhere."""
+        root = self.weights if path.is_relative_to(self.weights) else self.own_bases.parent
+        return path.relative_to(root).as_posix()
 
     def _command(self, weight: Weight, folder: str, files: str) -> str:
         return f".venv/bin/hf download {weight.repo} {files} --local-dir {self.weights.name}/{folder}"
@@ -239,7 +287,7 @@ class Store:
 
 def title(family: str, control: str | None = None) -> str:
     """A family, or one control of it, for people."""
-    name = FAMILIES[family].title
+    name = own_base(family) or family_of(family).title
     return f"{name} with its control {control}" if control else name
 
 

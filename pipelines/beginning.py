@@ -61,7 +61,7 @@ def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batc
     states = []
     for seed in request.seeds:
         generator = torch.Generator().manual_seed(seed)
-        scheduler = schedulers.build(request.scheduler, cache.scheduler_config(request.family), request.steps)
+        scheduler = schedulers.build(request.scheduler, cache.scheduler_config(request.model), request.steps)
         start = _start(request, scene, scheduler, generator, models.unet)
         state = PictureState(
             x_t=start.x_t,

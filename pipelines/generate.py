@@ -14,6 +14,7 @@ import torch
 
 from annotators.base import Pixels
 from errors import NUMERIC
+from models.catalogue import family_of
 from models.loading import Decoder, ModelKey, Part, Text, Vae
 from models.store import Store
 from pipelines.beginning import begin
@@ -133,7 +134,7 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
     """The models of a request, on the device until the block ends."""
     names = {unit.network(request.family) for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
-    text, unet, vae, *small = base_keys(request.family, cache.store)
+    text, unet, vae, *small = base_keys(request.model, cache.store)
     with cache.use((text, unet, vae, *small, *controls.values())) as lent:
         yield Models(
             text=cast(Text, lent[text]),
@@ -144,10 +145,12 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
         )
 
 
-def base_keys(family: str, store: Store) -> tuple[ModelKey, ...]:
-    """The text encoder, the U-Net and the decoder of a family, and its small decoder where there is one."""
-    parts: tuple[Part, ...] = ("text", "unet", "vae", *(("preview",) if store.has_preview(family) else ()))
-    return tuple(ModelKey(family=family, part=part) for part in parts)
+def base_keys(model: str, store: Store) -> tuple[ModelKey, ...]:
+    """The text encoder, the U-Net and the decoder of a model, and its family's small decoder, if any."""
+    parts: tuple[Part, ...] = ("text", "unet", "vae")
+    keys = tuple(ModelKey(family=model, part=part) for part in parts)
+    small = ModelKey(family=family_of(model).name, part="preview")
+    return (*keys, small) if store.has_preview(model) else keys
 
 
 def warm(family: str, cache: ModelCache) -> None:

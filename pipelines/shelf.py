@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import conditions
+from models.catalogue import own_base
 from models.store import Store
 from pipelines import bundles
 from pipelines.fetching import Fetching
@@ -24,8 +25,10 @@ class WeightsShelf:
 
     def lacking_of_model(self, family: str, condition: str) -> tuple[str, ...]:
         """The base, the control, or both, as far as the Hub has them and they are not here."""
-        control = conditions.find(condition).controls.get(family)
-        return self._lacking((family, f"{family}/{control}")) if control else ()
+        known = family.partition("/")[0]
+        control = conditions.find(condition).controls.get(known)
+        base = () if own_base(family) else (known,)
+        return self._lacking((*base, f"{known}/{control}")) if control else ()
 
     def lack(self, names: tuple[str, ...]) -> str:
         """In words, what is lacking of some bundles, where it is, and under which licence."""

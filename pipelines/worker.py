@@ -18,7 +18,8 @@ from pipelines.runner import Handler, KeepFinished
 class Worker:
     """Loads models from `weights` and saves pictures in `outputs`, or in `folder` where one is given.
 
-    Calling it prepares: torch is imported there and then, and `family` is loaded before any job.
+    Calling it prepares: torch is imported there and then, and `family`, or a base of one's own with the
+    controls of a family, is loaded before any job. `bases` is where those are, if not in the weights.
     """
 
     weights: Path
@@ -26,6 +27,7 @@ class Worker:
     device: str
     family: str
     folder: Path | None = None
+    bases: Path | None = None
 
     def __call__(self, report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
         from models import torchvision_ops
@@ -38,7 +40,7 @@ class Worker:
 
         chosen = choose(self.device)
         state = EngineState(device=chosen.title, budget=chosen.budget)
-        store = Store(self.weights)
+        store = Store(self.weights, self.bases)
 
         def tell(**fields: Any) -> None:
             nonlocal state

@@ -69,8 +69,8 @@ def add_endpoint(
         label="Model",
         kind="choice",
         default=family,
-        choices=tuple(name for _, name in desk.families),
-        help="The model family that paints.",
+        choices=tuple(name for _, name in desk.models),
+        help="The model that paints: a family, or a base of your own, such as sd15/mine.safetensors.",
     )
     typed = any(method.source in TYPED for method in condition.available_annotators)
     prompts, rest = desk.controls[:2], desk.controls[2:]

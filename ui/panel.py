@@ -109,7 +109,7 @@ def panel(desk: Desk, family: str) -> Panel:
         info = gr.HTML(elem_id="info", elem_classes="told")
         with gr.Accordion("Settings", open=False, elem_id="settings"):
             model = gr.Dropdown(
-                list(desk.families),
+                list(desk.models),
                 value=family,
                 label="Model",
                 info="The base that paints, with the controls that belong to it.",

@@ -10,7 +10,7 @@ import gradio as gr
 import annotators
 from annotators import Annotator
 from conditions import CONDITIONS
-from errors import MODEL_MISSING
+from errors import ArmatureError
 from pipelines.engine import Engine, Job
 from pipelines.request.controls import CONTROL, PROMPT
 from pipelines.request.fetching import Shelf
@@ -33,7 +33,7 @@ from ui.watching import watch
 SHOWN_PICTURES = 24
 # The progress panel names its job (ui/panel.py); this tab's own job comes before the browser's last one.
 RECALL = "() => [sessionStorage.getItem('armature-job') || localStorage.getItem('armature-job') || '']"
-Missing: TypeAlias = Callable[..., str]
+Missing: TypeAlias = Callable[..., ArmatureError | None]
 Own: TypeAlias = Callable[[str, str], tuple[str, ...]]
 Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on the page
 
@@ -41,8 +41,8 @@ Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on t
 class Studio:
     """The page's handlers: each builds a request or a draft, hands it on, and shows what comes back.
 
-    `missing(family, condition, control)` says in words what a tab lacks and how to get it, or nothing; `own`
-    answers the names of the user's own controls for a family and a condition.
+    `missing(model, condition, control)` says what a tab lacks and how to get it, what speaks against it, or
+    nothing; `own` answers the names of the user's own controls for a model and a condition.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Studio:
         marks: dict[str, Any] = {
             "fn": answers(partial(self._marks, tabs, shared)),
             "inputs": {shared.model}.union(*({tab.annotator, *tab.own.switches} for tab in tabs)),
-            "outputs": [part for tab in tabs for part in tab.marks],
+            "outputs": [shared.model, *(part for tab in tabs for part in tab.marks)],
         }
         gr.on([page.load, shared.model.change], **marks, **quiet)
         models.news(**marks, **quiet)
@@ -242,7 +242,7 @@ class Studio:
     def _refuse_missing(self, family: object, condition: str, control: object) -> None:
         """Say all that is lacking before anything is made; an unknown family is the desk's to refuse."""
         if lack := self._missing(str(family), condition, str(control)):
-            raise MODEL_MISSING(lack)
+            raise lack
 
     def _submit(self, tab: ConditionTab, shared: Panel, raw: Raw) -> tuple[Draft, str]:
         raw, _ = self._judged(tab, raw)
@@ -305,20 +305,24 @@ class Studio:
         return fragments.notes(filter(None, (words, *by_hand)), kind)
 
     def _marks(self, tabs: list[ConditionTab], shared: Panel, raw: Raw) -> Updates:
-        """For each tab, its button, what it and its annotator lack, and the controls to choose from."""
-        marks: Updates = {}
+        """The models there are; for each tab, its button, what it and its annotator lack, its controls."""
+        marks: Updates = {shared.model: gr.update(choices=list(self._desk.models))}
         for tab in tabs:
             marks |= self._model_marks(tab, raw[shared.model])
             marks[tab.lack] = self._lack(self._lacking_of_method(tab.method(raw)))
         return marks
 
+    def _missing_words(self, *what: str) -> str:
+        found = self._missing(*what)
+        return found.message if found else ""
+
     def _model_marks(self, tab: ConditionTab, family: str) -> Updates:
         """What a tab lacks in a family; a control of the user's own serves as well as the family's."""
         condition, names = tab.condition.name, self._own(family, tab.condition.name)
-        by_hand = self._missing(family, condition)
+        by_hand = self._missing_words(family, condition)
         choices: list[tuple[str, Any]] = [(name, name) for name in names]
         if by_hand and names:
-            by_hand = self._missing(family, condition, names[0])
+            by_hand = self._missing_words(family, condition, names[0])
         else:
             choices.insert(0, (FAMILYS_OWN, CONTROL.default))
         label = "Generate · model missing" if by_hand else "Generate"

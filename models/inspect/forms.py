@@ -105,12 +105,14 @@ def _form_of(path: Path, head: bytes) -> Form | None:
 
 
 def _has_pickle(path: Path) -> bool:
-    """Whether a zip archive is torch's; one that can't be listed and is called so is taken for one."""
+    """Whether a zip archive is torch's, or is called so, whatever it lists."""
+    if path.suffix.lower() in PICKLED:
+        return True
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith(".pkl") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
-        return path.suffix.lower() in PICKLED
+        return False
 
 
 def _refusal(path: Path, size: int, form: Form | None) -> ArmatureError:

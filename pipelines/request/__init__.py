@@ -84,6 +84,11 @@ class GenerateRequest:
     agreement: bool = False
 
     @property
+    def model(self) -> str:
+        """The family, or the base of one's own with the controls of the family, as the store calls it."""
+        return f"{self.family}/{self.base}" if self.base else self.family
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """The seed of each picture; the request's own seed must have been drawn by now."""
         assert self.seed >= 0, "the seed is drawn when the request is built"

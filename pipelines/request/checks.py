@@ -3,7 +3,7 @@
 import conditions
 from errors import BUDGET, IMG_EMPTY, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
 from gate import Limits
-from models import own
+from models import bases, own
 from models.catalogue import FAMILIES, Family
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import (
@@ -32,6 +32,15 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
             "There is no such model family",
             found=repr(request.family),
             allowed=", ".join(FAMILIES),
+            todo="Change the model",
+        )
+    if request.base is not None and not (
+        isinstance(request.base, str) and bases.NAME.fullmatch(request.base)
+    ):
+        raise PARAM_CHOICE(
+            "There is no such base",
+            found=repr(request.base)[:70],
+            allowed="the name of a file or folder in weights/bases",
             todo="Change the model",
         )
     for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT), limits):
@@ -143,7 +152,7 @@ def _check_start(request: GenerateRequest) -> None:
 
 
 # Fields whose work comes later, with the only value that is taken until then.
-LATER_REQUEST = {"base": None, "vae": None, "loras": (), "clip_skip": 0}
+LATER_REQUEST = {"vae": None, "loras": (), "clip_skip": 0}
 
 
 def _check_later_fields(request: GenerateRequest) -> None:

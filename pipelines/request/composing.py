@@ -16,7 +16,7 @@ from errors import IMG_EMPTY, PARAM_RANGE
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.checks import checked
 from pipelines.request.controls import DENOISE, START_PARAMS, UNIT_PARAMS
-from pipelines.request.intake import Desk, Draft, fit, settled
+from pipelines.request.intake import Desk, Draft, fit, model_fields, settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ def compose(
         mask=None if laid.mask is None else desk.keep(laid.mask),
         width=width,
         height=height,
-        family=family,
+        **model_fields(family),
         **known,
     )
     return checked(request, desk.limits)

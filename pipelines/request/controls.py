@@ -190,7 +190,7 @@ CONTROL = Param(
     label="Control",
     kind="text",
     default="",
-    length=60,
+    length=120,
     help="A control of your own from weights/controls, by its name; left empty, the model's.",
 )
 

@@ -21,7 +21,7 @@ from annotators.base import Annotation, Annotator, Pixels, Source
 from conditions import Condition, MapResize
 from errors import IMG_EMPTY, MODEL_MISSING, PARAM_CHOICE
 from gate import Limits, Picture
-from models.catalogue import FAMILIES, Family
+from models.catalogue import FAMILIES, Family, family_of, own_base
 from params import Param, Value
 from pipelines.lately import Lately
 from pipelines.pictures import PictureStore, content_hash
@@ -79,13 +79,17 @@ class Desk:
         limits: Limits,
         far: Far = nowhere,
         lack: Callable[[str], Lack | None] = lambda name: None,
+        bases: Callable[[], tuple[tuple[str, str], ...]] = tuple,
     ) -> None:
-        """`far` annotates with a network, where the networks live; `lack` says what an annotator needs."""
+        """`far` annotates with a network, where the networks live; `lack` says what an annotator needs.
+
+        `bases` are the users' own, each with a title and a name, as they are there at the moment.
+        """
+        self._bases = bases
         self._far = far
         self.lack = lack
         self.limits = limits
         self.controls = allowed_params((PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS), limits)
-        self.families = tuple((family.title, family.name) for family in FAMILIES.values())
         self._pictures = pictures
         self._decoded = Lately[Picture](DECODED_BYTES, lambda picture: picture.pixels.nbytes)
         self._annotated = Lately[Annotation](ANNOTATED_BYTES, lambda annotation: annotation.map.nbytes)
@@ -106,6 +110,11 @@ class Desk:
                 todo="Change the annotator",
             )
         return str(annotator)
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Title and name of every model to choose from: the families, then the users' own bases."""
+        return (*((family.title, family.name) for family in FAMILIES.values()), *self._bases())
 
     def picture(self, path: Path) -> Picture:
         """The picture in a file, through the gate; decoded once while the file stays as it is."""
@@ -236,7 +245,7 @@ class Desk:
             **unit,
         )
         request = GenerateRequest(
-            controls=(control,), width=width, height=height, family=_family(family).name, **known
+            controls=(control,), width=width, height=height, **model_fields(family), **known
         )
         return checked(request, self.limits)
 
@@ -328,11 +337,16 @@ def _far_from_native(family: Family, short_side: int) -> tuple[str, ...]:
 
 
 def _family(name: object) -> Family:
-    if not isinstance(name, str) or name not in FAMILIES:
+    if not isinstance(name, str) or name.partition("/")[0] not in FAMILIES:
         raise PARAM_CHOICE(
             "There is no such model family",
             found=repr(name),
             allowed="one of " + ", ".join(FAMILIES),
             todo="Change the model",
         )
-    return FAMILIES[name]
+    return family_of(name)
+
+
+def model_fields(model: object) -> dict[str, Any]:
+    """The fields of a request that name its model: the family, and the base of one's own, if it is that."""
+    return {"family": _family(model).name, "base": own_base(str(model)) or None}

@@ -37,7 +37,7 @@ def test_a_good_request_passes_unchanged() -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"base": "dreamshaper"}, "PARAM_CHOICE"),
+        ({"base": "../dreamshaper"}, "PARAM_CHOICE"),
         ({"vae": "other"}, "PARAM_CHOICE"),
         ({"loras": (("ink", 1.0),)}, "PARAM_CHOICE"),
         ({"clip_skip": 1}, "PARAM_CHOICE"),
