@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,22 +12,29 @@ from annotators import Annotator
 from conditions import Condition
 from pipelines.request.controls import CONTROL, UNIT_PARAMS
 from pipelines.request.intake import TYPED
+from ui.brush import mask_brush
 from ui.controls import widget
 from ui.methods import named, settings
 from ui.own_map import OwnMap, own_map
+from ui.uploads import uploaded
 
 Raw = Mapping[Component, Any]
 FAMILYS_OWN = "The model's own"
+PAINT_HERE = "Bring a picture, and paint over the part that is to be made new."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionTab:
-    """The components of one tab. `values` are the settings of each annotator, by annotator and name."""
+    """The components of one tab. `values` are the settings of each annotator, by annotator and name.
+
+    A tab that needs a mask has a `brush`, for its own picture.
+    """
 
     condition: Condition
     picture: gr.Image
     typed: gr.Textbox
     map: gr.Image
+    brush: gr.HTML | None
     own: OwnMap
     row: gr.Row
     annotator: gr.Dropdown
@@ -60,9 +68,14 @@ class ConditionTab:
     def ordered(self) -> list[Component]:
         """The same, always in one order."""
         return [
-            *(self.picture, self.typed, *self.own.parts, self.annotator),
+            *(self.picture, *((self.brush,) if self.brush else ()), self.typed),
+            *(*self.own.parts, self.annotator),
             *(*self.settings, *self.unit.values()),
         ]
+
+    def own_picture(self, raw: Raw) -> Path | None:
+        """The file of the picture that was brought, if any."""
+        return None if raw[self.picture] is None else uploaded(raw[self.picture])
 
     def method(self, raw: Raw) -> str:
         """The annotator that makes the map: one for ready maps, or the one that was chosen."""
@@ -96,11 +109,13 @@ def condition_tab(condition: Condition) -> ConditionTab:
             map_image = gr.Image(
                 label="The map that the model follows",
                 interactive=False,
+                visible=condition.needs != "mask",
                 format="png",
                 buttons=["download", "fullscreen"],
                 elem_id=f"{name}-map",
                 elem_classes="map",
             )
+            brush = mask_brush(f"{name}-mask", empty=PAINT_HERE) if condition.needs == "mask" else None
         own = own_map(condition)
         typed = _typed_box(condition, first)
         notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
@@ -132,6 +147,7 @@ def condition_tab(condition: Condition) -> ConditionTab:
         picture=picture,
         typed=typed,
         map=map_image,
+        brush=brush,
         own=own,
         row=row,
         annotator=annotator,
