@@ -117,8 +117,8 @@ def test_the_page_is_there_in_time(studio: App) -> None:
 def test_the_page_has_a_tab_for_every_condition(studio: App) -> None:
     components = httpx.get(f"{studio.url}/config").json()["components"]
     titles = [part["props"]["label"] for part in components if part["type"] == "tabitem"]
-    assert titles == [*(condition.title for condition in CONDITIONS.values()), "Annotate"]
-    assert len(titles) == 15 + 1
+    assert titles == [*(condition.title for condition in CONDITIONS.values()), "Compose", "Annotate"]
+    assert len(titles) == 15 + 2
 
 
 def test_the_models_become_ready(studio: App) -> None:
@@ -147,7 +147,7 @@ def test_building_the_page_imports_nothing_heavy(store: Store, tmp_path: Path) -
     process = start(tmp_path, store.weights, "--port", str(free_port()), program=("-c", PROBE))
     assert process.wait(timeout=START_SECONDS) == 0, log_of(tmp_path)
     seen = json.loads(log_of(tmp_path))
-    assert seen["tabs"] == len(CONDITIONS) + 1
+    assert seen["tabs"] == len(CONDITIONS) + 2
     assert {"gradio", "cv2", "numpy", "pipelines"} <= set(seen["modules"])
     heavy = {"torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors"}
     assert heavy.isdisjoint(seen["modules"])

@@ -43,6 +43,8 @@ class ConditionTab:
     unit: Mapping[str, Component]
     annotate: gr.Button
     generate: gr.Button
+    send: gr.Button
+    sent: gr.HTML
     notes: gr.HTML
     missing: gr.HTML
     lack: gr.HTML
@@ -139,7 +141,10 @@ def condition_tab(condition: Condition) -> ConditionTab:
                 for param in UNIT_PARAMS
             }
     with gr.Column(elem_classes="go"):
-        generate = gr.Button("Generate", variant="primary", size="lg", elem_id=f"{name}-generate")
+        with gr.Row(elem_classes="deeds"):
+            generate = gr.Button("Generate", variant="primary", size="lg", elem_id=f"{name}-generate")
+            send = gr.Button("Send to Compose", size="lg", scale=0, min_width=170, elem_id=f"{name}-send")
+        sent = gr.HTML(elem_id=f"{name}-sent", elem_classes="told")
         missing = gr.HTML(elem_id=f"{name}-missing", elem_classes="told")
         get_model = gr.Button("Get the model…", elem_id=f"{name}-get-model", elem_classes="get")
     return ConditionTab(
@@ -156,6 +161,8 @@ def condition_tab(condition: Condition) -> ConditionTab:
         unit=unit,
         annotate=annotate,
         generate=generate,
+        send=send,
+        sent=sent,
         notes=notes,
         missing=missing,
         lack=lack,

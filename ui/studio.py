@@ -18,6 +18,7 @@ from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
 from ui.annotate_tab import AnnotateTab
 from ui.border import Page, answers, shows, streams
+from ui.compose_tab import ComposeTab
 from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab
 from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
@@ -66,11 +67,16 @@ class Studio:
                         with gr.Tab(condition.title, id=condition.name, elem_classes=masked) as opener:
                             tabs.append(condition_tab(condition))
                         places.append(_place(opener, tabs[-1]))
+                    with gr.Tab("Compose", id="compose") as opener:
+                        composed = ComposeTab(self._desk, self._engine, self._refuse_missing)
+                    places.append(composed.place(opener))
                     with gr.Tab("Annotate", id="annotate", elem_id="tab-annotate"):
                         AnnotateTab(self._desk, self._engine)
                 shared = panel(self._desk, self._family)
             for tab in tabs:
                 self._wire(tab, shared)
+                self._wire_sending(tab, shared, composed)
+            composed.wire(shared, lambda job_id, raw: self._followed(shared, job_id, raw[shared.board]))
             self._wire_shared(page, tabs, shared, pill)
             shared.start.wire(places)
             for condition in CONDITIONS.values():
@@ -114,6 +120,25 @@ class Studio:
             show_progress="hidden",
             concurrency_limit=None,
             trigger_mode="multiple",  # pressed again while it paints: another picture, after this one
+            api_visibility="private",
+        )
+
+    def _wire_sending(self, tab: ConditionTab, shared: Panel, composed: ComposeTab) -> None:
+        """Its map goes to the stack of Compose as it would be followed here."""
+
+        def sent(raw: Raw) -> Updates:
+            raw, _ = self._judged(tab, raw)
+            draft = self._draft(tab, shared, raw)
+            on_stack = composed.send(raw, draft, tab.own_picture(raw), tab.unit_values(raw))
+            return on_stack | _mapped(tab, draft) | {tab.sent: fragments.notes([composed.named(raw)])}
+
+        tab.send.click(
+            shows(sent, lambda words: {tab.sent: fragments.notes([words], "refusal")}),
+            tab.inputs | shared.inputs | composed.inputs,
+            [composed.cards, tab.map, tab.notes, tab.sent],
+            preprocess=False,
+            queue=False,
+            show_progress="minimal",
             api_visibility="private",
         )
 
