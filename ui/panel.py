@@ -12,6 +12,7 @@ from pipelines.request.intake import Desk
 from ui.controls import widget
 from ui.fetching import Box, box
 from ui.shown import Shown
+from ui.start import Start
 
 # A reload, or another visit, finds the job again: that of this tab, or the last one of this browser.
 REMEMBER = """
@@ -40,6 +41,7 @@ class Panel:
     """The shared components. `values` are the declared controls; `board` belongs to one open page."""
 
     values: Mapping[str, Component]
+    start: Start
     model: gr.Dropdown
     progress: gr.HTML
     cancel: gr.Button
@@ -54,7 +56,7 @@ class Panel:
     @property
     def inputs(self) -> set[Component]:
         """All that a generation reads from the panel."""
-        return {self.model, *self.values.values()}
+        return {self.model, *self.values.values(), *self.start.ordered}
 
     @property
     def outputs(self) -> list[Component]:
@@ -83,6 +85,7 @@ def panel(desk: Desk, family: str) -> Panel:
                 placeholder="What it should not show (optional)",
             ),
         }
+        start = Start(desk)
     with gr.Column(elem_id="results"):
         weights = box()
         with gr.Row():
@@ -120,6 +123,7 @@ def panel(desk: Desk, family: str) -> Panel:
                     values[param.name] = widget(controls[param.name], min_width=220)
     return Panel(
         values=values,
+        start=start,
         model=model,
         progress=progress,
         cancel=cancel,

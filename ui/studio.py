@@ -12,12 +12,14 @@ from annotators import Annotator
 from conditions import CONDITIONS
 from errors import ArmatureError
 from pipelines.engine import Engine, Job
+from pipelines.request.composing import alone
 from pipelines.request.controls import CONTROL, PROMPT
 from pipelines.request.fetching import Shelf
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
 from ui.annotate_tab import AnnotateTab
 from ui.border import Page, answers, shows, streams
+from ui.compose_tab import ComposeTab
 from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab
 from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
@@ -26,7 +28,7 @@ from ui.fetching import Fetches
 from ui.models_tab import ModelsTab
 from ui.panel import Board, Panel, panel
 from ui.shown import arranged, can_be_arranged, shown
-from ui.uploads import uploaded
+from ui.start import Place
 from ui.visitors import visitor, wish
 from ui.watching import watch
 
@@ -62,10 +64,15 @@ class Studio:
             pill = self._head()
             with gr.Column(elem_id="studio"):
                 with gr.Tabs(elem_id="conditions", overflow_behavior="wrap"):
-                    tabs = []
+                    tabs, places = [], []
                     for condition in CONDITIONS.values():
-                        with gr.Tab(condition.title, id=condition.name):
+                        masked = "masked" if condition.needs == "mask" else None
+                        with gr.Tab(condition.title, id=condition.name, elem_classes=masked) as opener:
                             tabs.append(condition_tab(condition, self._desk.first(condition)))
+                        places.append(_place(opener, tabs[-1]))
+                    with gr.Tab("Compose", id="compose") as opener:
+                        composed = ComposeTab(self._desk, self._engine, self._refuse_missing)
+                    places.append(composed.place(opener))
                     with gr.Tab("Annotate", id="annotate", elem_id="tab-annotate"):
                         AnnotateTab(self._desk, self._engine)
                     with gr.Tab("Models", id="models", elem_id="tab-models"):
@@ -73,7 +80,10 @@ class Studio:
                 shared = panel(self._desk, self._family)
             for tab in tabs:
                 self._wire(tab, shared)
+                self._wire_sending(tab, shared, composed)
+            composed.wire(shared, lambda job_id, raw: self._followed(shared, job_id, raw[shared.board]))
             self._wire_shared(page, tabs, shared, pill, models)
+            shared.start.wire(places)
             for condition in CONDITIONS.values():
                 add_endpoint(condition, self._desk, self._engine, self._refuse_missing, self._family)
             add_annotate(self._desk)
@@ -129,6 +139,25 @@ class Studio:
             api_visibility="private",
         )
 
+    def _wire_sending(self, tab: ConditionTab, shared: Panel, composed: ComposeTab) -> None:
+        """Its map goes to the stack of Compose as it would be followed here."""
+
+        def sent(raw: Raw) -> Updates:
+            raw, _ = self._judged(tab, raw)
+            draft = self._draft(tab, shared, raw)
+            on_stack = composed.send(raw, draft, tab.own_picture(raw), tab.unit_values(raw))
+            return on_stack | _mapped(tab, draft) | {tab.sent: fragments.notes([composed.named(raw)])}
+
+        tab.send.click(
+            shows(sent, lambda words: {tab.sent: fragments.notes([words], "refusal")}),
+            tab.inputs | shared.inputs | composed.inputs,
+            [composed.cards, tab.map, tab.notes, tab.sent],
+            preprocess=False,
+            queue=False,
+            show_progress="minimal",
+            api_visibility="private",
+        )
+
     def _wire_shared(
         self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, pill: gr.HTML, models: ModelsTab
     ) -> None:
@@ -165,8 +194,7 @@ class Studio:
     def _judged(self, tab: ConditionTab, raw: Raw) -> tuple[Raw, Updates]:
         """The values with the switch for ready maps as it stands for this picture, and how it is shown."""
         look, name = None, ""
-        if raw[tab.picture] is not None:
-            path = uploaded(raw[tab.picture])
+        if (path := tab.own_picture(raw)) is not None:
             look, name = tab.condition.kind.look(self._desk.picture(path).pixels), str(path)
         now = {**raw, **tab.own.of(raw, name, look)}
         return now, tab.own.shown(raw, now, look)
@@ -204,7 +232,7 @@ class Studio:
     def _draft(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Draft:
         return self._desk.draft(
             tab.condition.name,
-            None if raw[tab.picture] is None else self._desk.picture(uploaded(raw[tab.picture])),
+            None if (path := tab.own_picture(raw)) is None else self._desk.picture(path),
             typed=raw[tab.typed],
             annotator=tab.method(raw),
             values=tab.annotator_values(raw),
@@ -249,8 +277,11 @@ class Studio:
         draft = self._draft(tab, shared, raw)
         self._refuse_missing(raw[shared.model], tab.condition.name, raw[tab.unit[CONTROL.name]])
         values = shared.run_values(raw) | tab.unit_values(raw)
-        request = self._desk.request(draft, family=raw[shared.model], values=values)
-        asked = wish(tab.condition.name, *(raw[part] for part in tab.ordered), values)
+        ground = shared.start.ground(raw, tab.own_picture(raw), tab.brush)
+        request = alone(self._desk, draft, family=raw[shared.model], values=values, ground=ground)
+        asked = wish(
+            tab.condition.name, *(raw[part] for part in (*tab.ordered, *shared.start.ordered)), values
+        )
         return draft, self._engine.submit("generate", request, owner=visitor(), wish=asked)
 
     async def _followed(self, shared: Panel, job_id: str, board: Board) -> AsyncIterator[Updates]:
@@ -331,6 +362,17 @@ class Studio:
             tab.missing: self._lack(self._lacking_of_model(tab, family) if by_hand else (), by_hand),
             tab.unit[CONTROL.name]: gr.update(choices=choices, value=choices[0][1], visible=bool(names)),
         }
+
+
+def _place(opener: gr.Tab, tab: ConditionTab) -> Place:
+    """Where the start finds the picture of a tab."""
+    return Place(
+        tab=opener,
+        inputs={tab.picture},
+        changes=[tab.picture.change],
+        picture=tab.own_picture,
+        brush=tab.brush,
+    )
 
 
 def _mapped(tab: ConditionTab, draft: Draft) -> Updates:

@@ -15,7 +15,7 @@ from annotators.base import Pixels
 from errors import IMG_EMPTY, PARAM_RANGE
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.checks import checked
-from pipelines.request.controls import DENOISE, START_PARAMS, UNIT_PARAMS
+from pipelines.request.controls import DENOISE, SIDE_PARAMS, START_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import Desk, Draft, fit, model_fields, settled
 
 
@@ -50,6 +50,12 @@ class Sides:
                     allowed="0 and more",
                     todo="Change extend",
                 )
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> "Sides":
+        """From raw values by the names of SIDE_PARAMS."""
+        known: Mapping[str, Any] = gate.check_values(SIDE_PARAMS, values)
+        return cls(**known)
 
     def __bool__(self) -> bool:
         return any((self.left, self.top, self.right, self.bottom))
@@ -136,6 +142,16 @@ def compose(
         **known,
     )
     return checked(request, desk.limits)
+
+
+def alone(
+    desk: Desk, draft: Draft, *, family: str, values: Mapping[str, object], ground: Ground | None
+) -> GenerateRequest:
+    """The request for one control; `values` are raw, by the names of the desk's controls."""
+    of_unit = {param.name for param in UNIT_PARAMS}
+    layer = Layer(draft=draft, values={name: value for name, value in values.items() if name in of_unit})
+    rest = {name: value for name, value in values.items() if name not in of_unit}
+    return compose(desk, [layer], family=family, values=rest, ground=ground)
 
 
 def _unit(desk: Desk, layer: Layer, map: Pixels, region: Pixels | None) -> ControlUnit:

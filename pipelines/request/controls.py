@@ -174,6 +174,20 @@ FILL = Param(
     help="What is in the masked part before the first step; it matters less the more may change.",
 )
 
+
+def _extend(side: str, way: str) -> Param:
+    return Param(
+        name=side,
+        label=f"Extend {way}",
+        kind="integer",
+        default=0,
+        minimum=0,
+        maximum=1024,
+        step=64,
+        help="By how many pixels the canvas grows there; the new part is painted.",
+    )
+
+
 RESOLUTION = Param(
     name="resolution",
     label="Resolution",
@@ -196,6 +210,12 @@ CONTROL = Param(
 
 UNIT_PARAMS: tuple[Param, ...] = (STRENGTH, START, END, MODE, CONTROL)
 START_PARAMS: tuple[Param, ...] = (DENOISE, MASK_BLUR, FILL)
+SIDE_PARAMS: tuple[Param, ...] = (
+    _extend("left", "left"),
+    _extend("top", "up"),
+    _extend("right", "right"),
+    _extend("bottom", "down"),
+)
 RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT)
 
 

@@ -253,6 +253,10 @@ class Desk:
         """The hash of an RGB uint8 (H, W, 3) picture, by which a request names it."""
         return self._pictures.put(pixels)
 
+    def kept(self, digest: str) -> Pixels:
+        """The RGB uint8 (H, W, 3) picture of that hash."""
+        return self._pictures.get(digest)
+
     def _final_size(self, family: Family, size: object, pixels: Pixels) -> tuple[int, int, tuple[str, ...]]:
         largest = min(family.largest, self.limits.largest_side)
         if size == SIZE.default:

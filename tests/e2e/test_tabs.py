@@ -35,8 +35,8 @@ def walk(studio: Studio, condition: Condition, scene: Path) -> None:
     studio.choose_tab(condition.title, condition.name)
     take(studio, condition)
     studio.drop(scene, condition.name)
-    map = studio.map_after(condition=condition.name)
-    assert pixels(map).std() > 1, condition.name
+    shown = studio.mask_after if condition.needs == "mask" else studio.map_after
+    assert pixels(shown(condition=condition.name)).std() > 1, condition.name
     if condition.making:
         studio.page.locator(f"#{condition.name}-own-map input").uncheck()
     for method in condition.available_annotators:
