@@ -114,7 +114,7 @@ def _controls(lines: Learning, openpose: Learning, others: Learning) -> Mapping[
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        # two hours on one core: flat drawings at 128 pixels
+        # four hours on one core: flat drawings at 128 pixels
         "cpu": Recipe(
             scenes=Scenes(
                 count=6784,
@@ -127,11 +127,11 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 learning=Learning(steps=3200, batch=16, rate=0.02, cooldown=2000),
                 decoder=Learning(steps=4500, batch=4, rate=0.012, warmup=20, cooldown=4500),
             ),
-            base=Base(learning=Learning(steps=1800, batch=32, rate=0.02, cooldown=700, ema=0.995)),
+            base=Base(learning=Learning(steps=5200, batch=32, rate=0.02, cooldown=700, ema=0.995)),
             controls=_controls(
-                Learning(steps=900, batch=16, rate=0.01, cooldown=300, ema=0.99),
-                Learning(steps=800, batch=16, rate=0.01, cooldown=150, ema=0.98),
-                Learning(steps=400, batch=16, rate=0.01, cooldown=150, ema=0.98),
+                Learning(steps=1200, batch=16, rate=0.01, cooldown=400, ema=0.99),
+                Learning(steps=800, batch=16, rate=0.01, cooldown=266, ema=0.98),
+                Learning(steps=500, batch=16, rate=0.01, cooldown=166, ema=0.98),
             ),
             heads=Learning(steps=800, batch=16, rate=0.02, cooldown=400),
         ),
