@@ -60,7 +60,7 @@ class Text(nn.Module):
         super().__init__()
         self.tokenizer = tokenizer
         self.encoder = encoder
-        self.kept: dict[str, torch.Tensor] = {}  # (1, 77, C) by prompt, the latest last
+        self.kept: dict[str, torch.Tensor] = {}  # (1, N, C) by prompt, the latest last
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """The states (N, 77, C) of token ids (N, 77)."""

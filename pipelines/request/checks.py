@@ -5,6 +5,7 @@ from errors import BUDGET, IMG_EMPTY, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PRO
 from gate import Limits
 from models import own
 from models.catalogue import FAMILIES, Family
+from pipelines import prompts
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import (
     AGREEMENT,
@@ -46,6 +47,7 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
                 allowed=f"at most {limits.prompt_characters}",
                 todo="Shorten it",
             )
+        prompts.parse(text)
     _check_steps(request)
     _check_size(request, FAMILIES[request.family], limits)
     _check_later_fields(request)

@@ -68,6 +68,8 @@ def test_a_good_request_passes_unchanged() -> None:
         ({"steps": 151}, "PARAM_RANGE"),
         ({"scheduler": "magic"}, "PARAM_CHOICE"),
         ({"prompt": "x" * 8001}, "PROMPT_TOO_LONG"),
+        ({"prompt": "(" * 8000}, "PROMPT_SYNTAX"),
+        ({"negative_prompt": "(hands:99)"}, "PROMPT_SYNTAX"),
         ({"family": "sd15", "width": 2048, "height": 2048, "steps": 150, "count": 8}, "BUDGET"),
     ],
 )
