@@ -3,20 +3,15 @@
 A base takes the controls that were made for its architecture, whoever trained them.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models.inspect import SHARED, config_of
 from models.store import CONTROL_FILES, Store
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
-# What a control shares with its base; in diffusers' configurations of both.
-SHARED = (
-    *("in_channels", "block_out_channels", "down_block_types", "layers_per_block"),
-    *("cross_attention_dim", "attention_head_dim", "transformer_layers_per_block", "norm_num_groups"),
-)
 
 
 def key(condition: str, name: str) -> str:
@@ -26,7 +21,7 @@ def key(condition: str, name: str) -> str:
 
 def controls(store: Store, family: str, condition: str) -> tuple[str, ...]:
     """The names of those that are there whole for a condition, and fit a family's base."""
-    base = _config(store.base(family) / "unet" / "config.json")
+    base = config_of(store.base(family) / "unet" / "config.json")
     folder = store.weights / "controls" / condition
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return tuple(path.name for path in found if base and _is_whole(path) and _fits(path, base))
@@ -38,14 +33,5 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _fits(folder: Path, base: Mapping[str, Any]) -> bool:
-    control = _config(folder / "config.json")
+    control = config_of(folder / "config.json")
     return bool(control) and all(control.get(name) == base.get(name) for name in SHARED)
-
-
-def _config(path: Path) -> Mapping[str, Any]:
-    """A network's configuration; empty where there is none that can be read."""
-    try:
-        config = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}

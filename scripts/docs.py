@@ -11,6 +11,7 @@ from annotators.base import Annotator, Source
 from conditions import CONDITIONS, Agreement, Condition, MapResize, Need, Polarity
 from models.catalogue import FAMILIES, Control, Weight
 from params import Param
+from scripts import models_page
 
 ROOT = Path(__file__).parents[1]
 
@@ -251,6 +252,7 @@ def _anchor(title: str) -> str:
 PAGES = {
     ROOT / "docs" / "conditions.md": conditions_page,
     ROOT / "docs" / "annotators.md": annotators_page,
+    ROOT / "docs" / "models.md": models_page.page,
 }
 
 
