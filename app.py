@@ -39,7 +39,7 @@ def serve(chosen: Settings) -> None:
     from gate import LIMITS
     from models import own
     from models.store import Store
-    from pipelines import home
+    from pipelines import home, own_files
     from pipelines.fetching import Fetching
     from pipelines.pictures import PICTURES, PictureStore
     from pipelines.request.intake import Desk
@@ -70,6 +70,7 @@ def serve(chosen: Settings) -> None:
         limits,
         far=lambda request: engine.outcome(engine.submit("annotate", request, owner=visitor())),
         lack=partial(home.annotator_lack, store),
+        own_files=partial(own_files.require, store),
     )
     shelf = WeightsShelf(fetching=fetching, open=limits.fetches)
     missing, own_controls = partial(home.lacking, store), partial(own.controls, store)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from gate import LIMITS
 from models.catalogue import FAMILIES
 from models.store import Store
 from params import Param
-from pipelines import bundles, folders, home, manifest, metadata
+from pipelines import bundles, folders, home, manifest, metadata, own_files
 from pipelines.bundles import Bundle
 from pipelines.engine import Engine, Job
 from pipelines.fetching import Fetching
@@ -461,7 +462,8 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
         found: Annotated = engine.outcome(engine.submit("annotate", request))
         return found
 
-    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far)
+    own = partial(own_files.require, Store(worker.weights))
+    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far, own_files=own)
 
 
 @contextmanager

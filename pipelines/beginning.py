@@ -12,7 +12,7 @@ from pipelines.cache import ModelCache
 from pipelines.conditioning import Hint, check_size, to_hint
 from pipelines.masking import Mask
 from pipelines.preview import LATENT
-from pipelines.reading import encode
+from pipelines.reading import Reader
 from pipelines.request import GenerateRequest
 from pipelines.scene import Scene, Start, from_noise, from_scene, open_scene
 from pipelines.state import PictureState
@@ -53,7 +53,8 @@ class Brought:
 def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batch:
     """The request with its prompts encoded, its pictures read, and each picture's noise from its seed."""
     guided = request.guidance > 1
-    positive, *negative = encode(models.text, request.prompt, *[request.negative_prompt] * guided)
+    reader = Reader(text=models.text, outfit=models.outfit)
+    positive, *negative = reader.encode(request.prompt, *[request.negative_prompt] * guided)
     brought = bring(request, cache)
     scene = None
     if brought.init is not None:
@@ -76,7 +77,8 @@ def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batc
             kept=start.kept,
         )
         states.append(state)
-    notices = prompts.unread(request.prompt, *[request.negative_prompt] * guided)
+    unread = prompts.unread(request.prompt, *[request.negative_prompt] * guided)
+    notices = (*models.outfit.notices, *unread)
     return Batch(states=tuple(states), maps=brought.maps, notices=notices, scene=scene)
 
 

@@ -5,24 +5,26 @@
     (word:1.3)      counts 1.3 times as much
     \\( \\) \\[ \\] \\\\  only brackets, and only a backslash
     one BREAK two   what comes after it begins a part of its own
+    <lora:ink:0.8>  no words, but a LoRA and how much it counts
 
 A bracket without its partner does as in the program that all this comes from: one that opens holds to the
 end, one that closes is only a bracket. No torch, and one look at each character: no prompt takes long.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from errors import PROMPT_SYNTAX
+from errors import PROMPT_SYNTAX, ArmatureError
 
 FACTORS = {"(": 1.1, "[": 1 / 1.1}
 PARTNERS = {")": "(", "]": "["}
 LARGEST_WEIGHT = 10.0
+NUMBER = r"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)"
 TOKEN = re.compile(
     r"\\(?P<escaped>[()\[\]\\])"
-    r"|:\s*+(?P<number>[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++))\s*+(?P<weighing>\))"
+    rf"|:\s*+(?P<number>{NUMBER})\s*+(?P<weighing>\))"
     r"|(?P<opening>[(\[])"
     r"|(?P<closing>[)\]])"
     r"|[^\\()\[\]:]++|.",
@@ -30,6 +32,7 @@ TOKEN = re.compile(
 )
 BREAK = re.compile(r"\bBREAK\b")
 CHANGING = re.compile(r"(?<!\\)\[(?:[^\[\]|:]*+:[^\[\]|:]*+:\s*+[0-9.]++\s*+|[^\[\]|]++\|[^\[\]]*+)\]")
+TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<name>[^<>:]++)(?::(?P<weights>[^<>]*+))?+>", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,44 @@ class Pair:
     closes: bool = False
 
 
+def words(prompt: str) -> str:
+    """The prompt without its tags."""
+    return TAG.sub("", prompt)
+
+
+def loras(prompt: str) -> tuple[tuple[str, float], ...]:
+    """The LoRAs that a prompt asks for, each once, with its weight; of the same one the weights add up."""
+    found: dict[str, float] = {}
+    for tag in TAG.finditer(prompt):
+        if tag["kind"].lower() == "hypernet":
+            raise _refusal(tag[0], "no hypernetworks: take it out")
+        name, weights = tag["name"].strip(), (tag["weights"] or "1").strip()
+        if not re.fullmatch(NUMBER, weights):
+            raise _refusal(tag[0], "a name and one weight, such as <lora:ink:0.8>")
+        found[name] = found.get(name, 0.0) + float(weights)
+    return tuple(found.items())
+
+
+def tagged(prompt: str, asked: Iterable[tuple[str, float]]) -> str:
+    """The prompt with a tag for each LoRA that it does not name."""
+    known = dict(loras(prompt))
+    tags = (f"<lora:{name}:{weight:.10g}>" for name, weight in asked if name not in known)
+    return " ".join([prompt, *tags]).strip()
+
+
+def _refusal(found: str, allowed: str) -> ArmatureError:
+    return PROMPT_SYNTAX(
+        "A tag in the prompt can't be read", found=found[:60], allowed=allowed, todo="Change the tag"
+    )
+
+
 def parse(prompt: str) -> tuple[tuple[Span, ...], ...]:
-    """The parts of a prompt, each in spans; there is one part at least, which may be empty.
+    """The parts of a prompt without its tags, each in spans; there is one part at least, maybe empty.
 
     A weight that no picture could bear is refused.
     """
     parts: list[list[Span]] = [[]]
-    for weight, run in groupby(_weighed(prompt), key=lambda span: span.weight):
+    for weight, run in groupby(_weighed(words(prompt)), key=lambda span: span.weight):
         first, *others = BREAK.split("".join(span.text for span in run))
         parts[-1].append(Span(first, weight))
         parts += [[Span(other, weight)] for other in others]

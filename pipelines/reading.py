@@ -5,13 +5,15 @@ most 75 tokens without weights comes to what diffusers' own pipeline makes of it
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from models.loading import Text
+from models.lora import beside
 from pipelines import prompts
+from pipelines.outfit import Outfit
 from pipelines.prompts import Span
 
 PROMPT_TOKENS = 75  # CLIP takes 77 with the start and the end
@@ -33,37 +35,48 @@ class Chunk:
         return set(self.weights) == {1.0}
 
 
-def encode(text: Text, *texts: str) -> tuple[torch.Tensor, ...]:
-    """CLIP's states (1, N, C) of some prompts that are to stand side by side: N is the same for all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How the prompts of one request are read: by which encoder, and what it wears meanwhile."""
 
-    The shorter ones are filled up with what CLIP makes of an empty prompt.
-    """
-    states = [_states(text, prompt) for prompt in texts]
-    longest = max(state.shape[1] for state in states)
-    return tuple(_filled(text, state, longest) for state in states)
+    text: Text
+    outfit: Outfit = field(default_factory=Outfit)
 
+    def encode(self, *texts: str) -> tuple[torch.Tensor, ...]:
+        """CLIP's states (1, N, C) of some prompts that are to stand side by side: N is the same for all.
 
-def _filled(text: Text, states: torch.Tensor, tokens: int) -> torch.Tensor:
-    lacking = tokens - states.shape[1]
-    if not lacking:
+        The shorter ones are filled up with what CLIP makes of an empty prompt.
+        """
+        states = [self._states(prompt) for prompt in texts]
+        longest = max(state.shape[1] for state in states)
+        return tuple(self._filled(state, longest) for state in states)
+
+    def _filled(self, states: torch.Tensor, tokens: int) -> torch.Tensor:
+        lacking = tokens - states.shape[1]
+        if not lacking:
+            return states
+        empty = self._states("")
+        return torch.cat((states, empty.repeat(1, lacking // empty.shape[1], 1)), dim=1)
+
+    def _states(self, prompt: str) -> torch.Tensor:
+        """A prompt through CLIP, unless that was lately."""
+        kept, key = self.text.kept, (prompt, self.outfit.text_key)
+        states = kept.pop(key, None)
+        if states is None:
+            states = self._read(prompt)
+        kept[key] = states
+        while len(kept) > 1 and sum(state.shape[1] for state in kept.values()) > KEPT_CHUNKS * 77:
+            del kept[next(iter(kept))]
         return states
-    empty = _states(text, "")
-    return torch.cat((states, empty.repeat(1, lacking // empty.shape[1], 1)), dim=1)
 
-
-@torch.no_grad()
-def _states(text: Text, prompt: str) -> torch.Tensor:
-    """A prompt through CLIP, unless that was lately."""
-    states = text.kept.pop(prompt, None)
-    if states is None:
-        chunks = chunked(text.tokenizer, prompts.parse(prompt))
-        ids = torch.tensor([chunk.ids for chunk in chunks], device=next(text.parameters()).device)
-        read = zip(text(ids), chunks, strict=True)
-        states = torch.cat([_weighed(state, chunk) for state, chunk in read])[None]
-    text.kept[prompt] = states
-    while len(text.kept) > 1 and sum(state.shape[1] for state in text.kept.values()) > KEPT_CHUNKS * 77:
-        del text.kept[next(iter(text.kept))]
-    return states
+    @torch.no_grad()
+    def _read(self, prompt: str) -> torch.Tensor:
+        chunks = chunked(self.text.tokenizer, prompts.parse(prompt))
+        ids = torch.tensor([chunk.ids for chunk in chunks], device=next(self.text.parameters()).device)
+        with beside(self.outfit.text):
+            states = self.text(ids)
+        read = zip(states, chunks, strict=True)
+        return torch.cat([_weighed(state, chunk) for state, chunk in read])[None]
 
 
 def _weighed(state: torch.Tensor, chunk: Chunk) -> torch.Tensor:

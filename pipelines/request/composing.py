@@ -14,7 +14,6 @@ import gate
 from annotators.base import Pixels
 from errors import IMG_EMPTY, PARAM_RANGE
 from pipelines.request import ControlUnit, GenerateRequest
-from pipelines.request.checks import checked
 from pipelines.request.controls import DENOISE, START_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import Desk, Draft, fit, settled
 
@@ -135,7 +134,7 @@ def compose(
         family=family,
         **known,
     )
-    return checked(request, desk.limits)
+    return desk.accepted(request)
 
 
 def _unit(desk: Desk, layer: Layer, map: Pixels, region: Pixels | None) -> ControlUnit:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import ArmatureError
-from pipelines.prompts import LARGEST_WEIGHT, parse, unread
+from pipelines.prompts import LARGEST_WEIGHT, loras, parse, tagged, unread, words
 
 LETTERS = "ab :.()[]\\13-"
 
@@ -169,7 +169,7 @@ NASTY = [
         "(a BREAK ",
         " ",
     ),
-    *("[a:b:", ":1", "[]", "(:1)", ")"),
+    *("[a:b:", ":1", "[]", "(:1)", ")", "<lora:", "<lora:a", "<lora:a:", "<lora:a:1>"),
 ]
 
 
@@ -204,6 +204,7 @@ def test_thousands_of_brackets_can_not_hang_it(piece: str) -> None:
     for prompt in (piece * (10_000 // len(piece) + 1), "(" * 5000 + piece + ")" * 5000):
         began = time.process_time()
         with suppress(ArmatureError):
+            loras(prompt)
             parse(prompt)
         unread(prompt)
         assert time.process_time() - began < 1
@@ -223,3 +224,39 @@ def test_thousands_of_brackets_can_not_hang_it(piece: str) -> None:
 def test_what_changes_along_the_way_elsewhere_is_told(prompt: str, told: str) -> None:
     notices = unread("", prompt)
     assert [f"“{told}”" in notice for notice in notices] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words_of_it", "found"),
+    [
+        ("a house", "a house", []),
+        ("a <lora:ink:0.8> house", "a  house", [("ink", 0.8)]),
+        ("<LoRA:Ink v1.2 (soft)> a", " a", [("Ink v1.2 (soft)", 1)]),
+        ("<lora:ink:><lora: oil :-.5>", "", [("ink", 1), ("oil", -0.5)]),
+        ("<lora:ink:1> a <lora:oil:2> b <lora:ink:0.5>", " a  b ", [("ink", 1.5), ("oil", 2)]),
+        ("<lyco:ink:1>", "", [("ink", 1)]),
+        ("a < b > c, <lora>, <lora:>, <3", "a < b > c, <lora>, <lora:>, <3", []),
+    ],
+)
+def test_tags_are_loras_and_no_words(prompt: str, words_of_it: str, found: list[tuple[str, float]]) -> None:
+    assert words(prompt) == words_of_it
+    assert dict(loras(prompt)) == pytest.approx(dict(found))
+    assert parse(prompt) == parse(words_of_it)
+
+
+@pytest.mark.parametrize(
+    "tag", ["<lora:ink:much>", "<lora:ink:1:0.5>", "<lora:ink:te=1>", "<hypernet:ink:1>"]
+)
+def test_a_tag_that_means_more_than_is_done_here_is_refused(tag: str) -> None:
+    with pytest.raises(ArmatureError, match=re.escape(tag)) as refusal:
+        loras(f"a {tag} house")
+    assert refusal.value.code.name == "PROMPT_SYNTAX"
+
+
+def test_a_prompt_is_written_with_the_tags_that_it_lacks() -> None:
+    asked = (("ink", 0.8), ("oil", 1 / 3))
+    prompt = tagged("a <lora:ink:.8> house", asked)
+    assert prompt == "a <lora:ink:.8> house <lora:oil:0.3333333333>"
+    assert tagged(prompt, asked) == prompt
+    assert tagged("", (("ink", 1.0),)) == "<lora:ink:1>"
+    assert tagged("a house", ()) == "a house"

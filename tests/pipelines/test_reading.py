@@ -11,7 +11,7 @@ from models.store import Store
 from pipelines import reading
 from pipelines.cache import ModelCache
 from pipelines.generate import generate
-from pipelines.reading import encode, tokenize
+from pipelines.reading import Reader, tokenize
 from pipelines.request import Result
 from tests.conftest import MakeRequest
 
@@ -22,6 +22,11 @@ def text(store: Store) -> Text:
     loaded = cast(Text, load(store, ModelKey(family="pocket", part="text"), torch.float32))
     torch.nn.init.constant_(loaded.encoder.final_layer_norm.bias, -0.1)  # type: ignore[union-attr, arg-type]
     return loaded
+
+
+def encode(text: Text, *prompts: str) -> tuple[torch.Tensor, ...]:
+    """Prompts as they are read without anything else."""
+    return Reader(text=text).encode(*prompts)
 
 
 def theirs(text: Text, prompt: str) -> torch.Tensor:
@@ -125,9 +130,9 @@ def test_a_prompt_is_read_once_while_it_is_kept(text: Text, monkeypatch: pytest.
     encode(text, "a")  # the latest again
     assert read == [1, 2]
     encode(text, "c")  # four chunks are too many
-    assert list(text.kept) == ["a", "c"]
+    assert list(text.kept) == [("a", ()), ("c", ())]
     encode(text, "d" * 300)  # of one prompt as many as it takes
-    assert list(text.kept) == ["d" * 300]
+    assert list(text.kept) == [("d" * 300, ())]
     hook.remove()
 
 
