@@ -41,7 +41,7 @@ from models import own
 from models.catalogue import FAMILIES, family_of
 from models.store import Store
 from params import Param
-from pipelines import bundles, converting, folders, home, manifest, metadata
+from pipelines import bundles, converting, folders, home, manifest, metadata, own_files
 from pipelines.bundles import Bundle
 from pipelines.engine import Engine, Job
 from pipelines.fetching import Fetching
@@ -519,8 +519,14 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
         found: Annotated = engine.outcome(engine.submit("annotate", request))
         return found
 
-    lack = partial(home.annotator_lack, Store(worker.weights))
-    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far, lack)
+    store = Store(worker.weights, worker.bases)
+    return Desk(
+        PictureStore(worker.outputs / PICTURES),
+        LIMITS["local"],
+        far,
+        lack=partial(home.annotator_lack, store),
+        own_files=partial(own_files.require, store),
+    )
 
 
 @contextmanager

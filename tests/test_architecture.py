@@ -111,6 +111,7 @@ OPENS: dict[Place, str] = {
     ("pipelines/request/unloading.py", "Unloaded.from_json"): "our own row in the job book",
     ("models/inspect/folders.py", "config_of"): "the configuration of a model in the folder of weights",
     ("models/inspect/headers.py", "_parsed"): "the header of a model file, measured before",
+    ("models/lora.py", "_adapter"): "the settings in the header of a LoRA, measured before",
     ("models/checkpoints.py", "read"): "a file of weights, as tensors only",
     ("ui/endpoints.py", "_answer"): "the request that this process has just written",
     ("pipelines/request/__init__.py", "GenerateRequest.from_json"): "our own JSON, from our own files",

@@ -12,6 +12,7 @@ from pipelines.schedulers import SCHEDULERS
 
 LARGEST_SEED = 2**32 - 1
 MOST_CONTROLS = 10
+MOST_LORAS = 10
 
 PROMPT = Param(
     name="prompt",
@@ -143,6 +144,15 @@ LAYER_WEIGHT = Param(
     minimum=0,
     maximum=2,
     help="How much one layer of a control counts.",
+)
+LORA_WEIGHT = Param(
+    name="loras",
+    label="LoRA weight",
+    kind="number",
+    default=1.0,
+    minimum=-10,
+    maximum=10,
+    help="How much a LoRA counts: 0 ignores it, 1 is as trained.",
 )
 DENOISE = Param(
     name="denoise",
