@@ -52,6 +52,7 @@ from pipelines.request import Progress, Saved, keeping
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.composing import Ground, Layer, Sides, compose
 from pipelines.request.controls import (
+    CLIP_SKIP,
     CONTROL,
     MASK_BLUR,
     NEGATIVE_PROMPT,
@@ -71,7 +72,11 @@ from training import commands as sets
 log = logging.getLogger("armature")
 OPTIONS: tuple[Param, ...] = (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS)
 BAR = 24  # characters
-FLAGS = {NEGATIVE_PROMPT.name: "negative", MASK_BLUR.name: "mask-blur"}  # where flag and control differ
+FLAGS = {  # where flag and control differ
+    NEGATIVE_PROMPT.name: "negative",
+    MASK_BLUR.name: "mask-blur",
+    CLIP_SKIP.name: "clip-skip",
+}
 UNIT_HELP = (
     "one more control, such as condition=depth,image=P,strength=.8,start=0,end=1,mode=balanced,region=P"
 )

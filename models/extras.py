@@ -4,6 +4,8 @@ Each is known by the name of its file: `ink` is `<weights>/loras/ink.safetensors
 base it was made, is read from its header; what does not fit is refused before any memory is touched.
 """
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +13,8 @@ from pathlib import Path
 from errors import MODEL_MISSING, MODEL_PAIRING, NOT_ALLOWED
 from models import inspect
 from models.inspect import nets
-from models.inspect.forms import header
+from models.inspect.forms import PICKLED, header
+from models.inspect.headers import Tensor
 from models.store import Store, title
 
 SUFFIX = ".safetensors"
@@ -27,6 +30,7 @@ class Sort:
 
 
 LORA = Sort(title="LoRA", folder="loras", kind="LoRA")
+EMBEDDING = Sort(title="textual inversion", folder="embeddings", kind="embedding")
 
 
 def names(store: Store, sort: Sort) -> tuple[str, ...]:
@@ -34,6 +38,43 @@ def names(store: Store, sort: Sort) -> tuple[str, ...]:
     folder = store.weights / sort.folder
     found = folder.iterdir() if folder.is_dir() else ()
     return tuple(sorted(path.stem for path in found if path.suffix == SUFFIX))
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The textual inversions that a prompt may name, with or without <> around, in small or large letters.
+
+    Also what lies there and can't be used is found: it is no word then, but a refusal.
+    """
+
+    files: Mapping[str, Path]  # by their names in small letters
+    pattern: re.Pattern[str]
+
+    def pieces(self, text: str) -> Iterator[tuple[str, Path | None]]:
+        """Some words, and the textual inversion that comes after them; None at the end."""
+        place = 0
+        for found in self.pattern.finditer(text):
+            yield text[place : found.start()], self.files[found[0].strip("<>").lower()]
+            place = found.end()
+        yield text[place:], None
+
+    def named(self, text: str) -> tuple[Path, ...]:
+        """Those in a text, each once."""
+        return tuple(dict.fromkeys(path for _, path in self.pieces(text) if path))
+
+
+NO_WORDS = Words({}, re.compile(r"(?!)"))
+
+
+def words(store: Store) -> Words:
+    """The textual inversions that are there."""
+    found = _files(store.weights / EMBEDDING.folder)
+    files = {path.stem.lower(): path for path in found if path.suffix in (*PICKLED, SUFFIX)}
+    files |= {path.stem.lower(): path for path in found if path.suffix == SUFFIX}
+    if not files:
+        return NO_WORDS
+    any_name = "|".join(re.escape(name) for name in sorted(files, key=len, reverse=True))
+    return Words(files, re.compile(rf"<(?:{any_name})>|(?<![\w-])(?:{any_name})(?![\w-])", re.IGNORECASE))
 
 
 def find(store: Store, sort: Sort, name: str) -> Path:
@@ -82,7 +123,7 @@ def require(store: Store, sort: Sort, name: str, model: str) -> Path:
     path = find(store, sort, name)
     found = inspect.require_kind(inspect.look(path), sort.kind, as_what=f"a {sort.title}")
     base = inspect.of_config(inspect.config_of(store.configs(model) / "unet" / "config.json"))
-    context = nets.context_of(header(path).tensors)
+    context = _context(sort, header(path).tensors)
     known = found.architecture not in (nets.UNKNOWN, nets.ANY_SD)
     if (context and context != base.context) or (known and found.architecture is not base.architecture):
         raise MODEL_PAIRING(
@@ -92,3 +133,10 @@ def require(store: Store, sort: Sort, name: str, model: str) -> Path:
             todo=f"Choose a {sort.title} that was made for your base",
         )
     return path
+
+
+def _context(sort: Sort, tensors: Mapping[str, Tensor]) -> int:
+    """The numbers to a token that a file is made for; 0 where it does not tell."""
+    if sort is EMBEDDING:
+        return max(one.side(len(one.shape) - 1) for one in tensors.values())
+    return nets.context_of(tensors)

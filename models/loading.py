@@ -4,7 +4,7 @@ Importing this imports torch; diffusers and transformers come with the first loa
 """
 
 import pickle
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,9 @@ class ModelKey:
         return f"{f'{family}: ' if family else ''}{PART_TITLES[self.part]} {self.name}".rstrip()
 
 
+Rows: TypeAlias = Mapping[tuple[int, int], torch.Tensor]
+
+
 class Text(nn.Module):
     """CLIP's text encoder with its tokenizer, and the states of the prompts it read lately.
 
@@ -68,10 +71,36 @@ class Text(nn.Module):
         self.encoder = encoder
         self.kept: dict[Hashable, torch.Tensor] = {}  # (1, N, C), the latest last
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """The states (N, 77, C) of token ids (N, 77)."""
-        states: torch.Tensor = self.encoder(ids).last_hidden_state
-        return states
+    def forward(self, ids: torch.Tensor, *, skip: int = 0, rows: Rows | None = None) -> torch.Tensor:
+        """The states (N, 77, C) of token ids (N, 77), of which the encoder's last `skip` layers know nothing.
+
+        `rows` (C) stand in for what the encoder has for the tokens at some places (n, i).
+        """
+        encoder: Any = self.encoder
+        with _standing_in(encoder.get_input_embeddings(), rows or {}):
+            if not skip:
+                states: torch.Tensor = encoder(ids).last_hidden_state
+                return states
+            inner = encoder(ids, output_hidden_states=True).hidden_states[-(skip + 1)]
+        body = getattr(encoder, "text_model", encoder)
+        normed: torch.Tensor = body.final_layer_norm(inner)
+        return normed
+
+
+@contextmanager
+def _standing_in(table: nn.Module, rows: Rows) -> Iterator[None]:
+    """Until the block ends, some rows of what a table answers are these."""
+
+    def replaced(module: nn.Module, args: tuple[Any, ...], answer: torch.Tensor) -> torch.Tensor:
+        for place, row in rows.items():
+            answer[place] = torch.as_tensor(row, device=answer.device, dtype=answer.dtype)
+        return answer
+
+    handle = table.register_forward_hook(replaced)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pipelines.cache import ModelCache
 from pipelines.conditioning import Hint, check_size, to_hint
 from pipelines.masking import Mask
 from pipelines.preview import LATENT
-from pipelines.reading import Reader
+from pipelines.reading import reader
 from pipelines.request import GenerateRequest
 from pipelines.scene import Scene, Start, from_noise, from_scene, open_scene
 from pipelines.state import PictureState
@@ -53,8 +53,8 @@ class Brought:
 def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batch:
     """The request with its prompts encoded, its pictures read, and each picture's noise from its seed."""
     guided = request.guidance > 1
-    reader = Reader(text=models.text, outfit=models.outfit)
-    positive, *negative = reader.encode(request.prompt, *[request.negative_prompt] * guided)
+    read = reader(request, models.text, models.outfit, cache.store)
+    positive, *negative = read.encode(request.prompt, *[request.negative_prompt] * guided)
     brought = bring(request, cache)
     scene = None
     if brought.init is not None:

@@ -18,7 +18,7 @@ from models.catalogue import family_of
 from models.loading import Decoder, ModelKey, Part, Text, Vae
 from models.lora import beside
 from models.store import Store
-from pipelines import outfit
+from pipelines import outfit, own_files
 from pipelines.beginning import begin
 from pipelines.cache import ModelCache
 from pipelines.outfit import Outfit
@@ -143,6 +143,7 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
     names = {unit.network(request.family) for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
     text, unet, vae, *small = base_keys(request.model, cache.store)
+    own_files.require(cache.store, request)
     loras = outfit.keys(request, cache.store)
     with cache.use((text, unet, vae, *small, *controls.values(), *loras)) as lent:
         encoder = cast(Text, lent[text])

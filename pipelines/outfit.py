@@ -30,10 +30,10 @@ class Outfit:
 
 
 def keys(request: GenerateRequest, store: Store) -> dict[ModelKey, float]:
-    """The LoRAs of a request by their keys, with their weights; what does not fit its base is refused."""
+    """The LoRAs of a request by their keys, with their weights."""
     found = {}
     for name, weight in request.loras:
-        path = extras.require(store, extras.LORA, name, request.model)
+        path = extras.find(store, extras.LORA, name)
         found[ModelKey(part="lora", name=name, stamp=extras.stamp(path))] = weight
     return found
 

@@ -4,17 +4,22 @@ What CLIP makes of the chunks stands one after the other, and the U-Net looks at
 most 75 tokens without weights comes to what diffusers' own pipeline makes of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
+from models import embeddings, extras
+from models.extras import NO_WORDS, Words
 from models.loading import Text
 from models.lora import beside
+from models.store import Store
 from pipelines import prompts
 from pipelines.outfit import Outfit
 from pipelines.prompts import Span
+from pipelines.request import GenerateRequest
 
 PROMPT_TOKENS = 75  # CLIP takes 77 with the start and the end
 KEPT_CHUNKS = 128  # of 118 KB each in Stable Diffusion's size
@@ -22,25 +27,29 @@ KEPT_CHUNKS = 128  # of 118 KB each in Stable Diffusion's size
 SMALLEST_MEAN = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What CLIP reads at once: 77 token ids with start, end and padding, and how much each counts."""
+class Token(NamedTuple):
+    """One token, how much it counts, and the row (C) that stands in for the encoder's own, if any does."""
 
-    ids: tuple[int, ...]
-    weights: tuple[float, ...]
+    id: int
+    weight: float = 1.0
+    row: torch.Tensor | None = None
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether all of it counts alike."""
-        return set(self.weights) == {1.0}
+
+Rows: TypeAlias = Mapping[Path, torch.Tensor]  # (n, C), by the file of a textual inversion
+Chunk: TypeAlias = tuple[Token, ...]  # 77 tokens with start, end and padding: what CLIP reads at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """How the prompts of one request are read: by which encoder, and what it wears meanwhile."""
+    """How the prompts of one request are read: by which encoder, what it wears, and how much of it.
+
+    The last `skip` layers are left out; `words` are the textual inversions that there are.
+    """
 
     text: Text
     outfit: Outfit = field(default_factory=Outfit)
+    skip: int = 0
+    words: Words = NO_WORDS
 
     def encode(self, *texts: str) -> tuple[torch.Tensor, ...]:
         """CLIP's states (1, N, C) of some prompts that are to stand side by side: N is the same for all.
@@ -60,55 +69,74 @@ class Reader:
 
     def _states(self, prompt: str) -> torch.Tensor:
         """A prompt through CLIP, unless that was lately."""
-        kept, key = self.text.kept, (prompt, self.outfit.text_key)
+        files = {path: extras.stamp(path) for path in self.words.named(prompt)}
+        kept, key = self.text.kept, (prompt, self.skip, self.outfit.text_key, tuple(files.items()))
         states = kept.pop(key, None)
         if states is None:
-            states = self._read(prompt)
+            states = self._read(prompt, {path: embeddings.read(path) for path in files})
         kept[key] = states
         while len(kept) > 1 and sum(state.shape[1] for state in kept.values()) > KEPT_CHUNKS * 77:
             del kept[next(iter(kept))]
         return states
 
     @torch.no_grad()
-    def _read(self, prompt: str) -> torch.Tensor:
-        chunks = chunked(self.text.tokenizer, prompts.parse(prompt))
-        ids = torch.tensor([chunk.ids for chunk in chunks], device=next(self.text.parameters()).device)
+    def _read(self, prompt: str, rows: Rows) -> torch.Tensor:
+        parts = prompts.parse(prompt)
+        chunks = [chunk for part in parts for chunk in self._chunks(self._tokens(part, rows))]
+        ids = torch.tensor([[token.id for token in chunk] for chunk in chunks])
+        places = {
+            (n, i): token.row
+            for n, chunk in enumerate(chunks)
+            for i, token in enumerate(chunk)
+            if token.row is not None
+        }
+        device = next(self.text.parameters()).device
         with beside(self.outfit.text):
-            states = self.text(ids)
+            states = self.text(torch.as_tensor(ids, device=device), skip=self.skip, rows=places)
         read = zip(states, chunks, strict=True)
         return torch.cat([_weighed(state, chunk) for state, chunk in read])[None]
+
+    def _tokens(self, part: Sequence[Span], rows: Rows) -> Iterator[list[Token]]:
+        """The tokens of a part, those together that must not be parted."""
+        tokenizer = self.text.tokenizer
+        for span in part:
+            for text, path in self.words.pieces(span.text):
+                for token in tokenizer(text, add_special_tokens=False, verbose=False).input_ids:
+                    yield [Token(token, span.weight)]
+                if path:
+                    yield [Token(tokenizer.pad_token_id, span.weight, row) for row in rows[path]]
+
+    def _chunks(self, tokens: Iterator[list[Token]]) -> Iterator[Chunk]:
+        """The chunks of a part; there is one at least."""
+        some: list[Token] = []
+        for together in tokens:
+            if len(some) + len(together) > PROMPT_TOKENS:
+                yield self._framed(some)
+                some = []
+            some += together
+        yield self._framed(some)
+
+    def _framed(self, some: Sequence[Token]) -> Chunk:
+        ids = framed(self.text.tokenizer, [token.id for token in some])
+        return (Token(ids[0]), *some, *map(Token, ids[len(some) + 1 :]))
+
+
+def reader(request: GenerateRequest, text: Text, outfit: Outfit, store: Store) -> Reader:
+    """The reader for the prompts of a request."""
+    return Reader(text=text, outfit=outfit, skip=request.clip_skip, words=extras.words(store))
 
 
 def _weighed(state: torch.Tensor, chunk: Chunk) -> torch.Tensor:
     """The states (77, C) of a chunk times the weights of its tokens, and with the mean that they had."""
-    if chunk.is_plain:
+    weights = [token.weight for token in chunk]
+    if set(weights) == {1.0}:
         return state
     plain = state.float()
-    weighed = plain * torch.tensor(chunk.weights, device=state.device)[:, None]
+    weighed = plain * torch.tensor(weights, device=state.device)[:, None]
     before, after, least = plain.mean(), weighed.mean(), SMALLEST_MEAN * plain.std()
     if before * after > 0 and min(abs(before), abs(after)) > least:
         weighed *= before / after
     return weighed.type(state.dtype)
-
-
-def chunked(tokenizer: Any, parts: Sequence[Sequence[Span]]) -> tuple[Chunk, ...]:
-    """The chunks of a prompt; each part begins a new one."""
-    chunks = []
-    for part in parts:
-        tokens = list(_tokens(tokenizer, part))
-        for first in range(0, max(len(tokens), 1), PROMPT_TOKENS):
-            some = tokens[first : first + PROMPT_TOKENS]
-            ids = framed(tokenizer, [token for token, _ in some])
-            weights = [1.0, *(weight for _, weight in some)]
-            chunks.append(Chunk(tuple(ids), (*weights, *[1.0] * (len(ids) - len(weights)))))
-    return tuple(chunks)
-
-
-def _tokens(tokenizer: Any, part: Sequence[Span]) -> Iterator[tuple[int, float]]:
-    """The token ids of a part, each with its weight."""
-    for span in part:
-        for token in tokenizer(span.text, add_special_tokens=False, verbose=False).input_ids:
-            yield token, span.weight
 
 
 def tokenize(tokenizer: Any, prompt: str) -> list[int]:

@@ -17,6 +17,7 @@ from pipelines import prompts
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import (
     AGREEMENT,
+    CLIP_SKIP,
     CONTROL,
     COUNT,
     GUIDANCE,
@@ -54,7 +55,7 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
             allowed="the name of a file or folder in weights/bases",
             todo="Change the model",
         )
-    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT), limits):
+    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT, CLIP_SKIP), limits):
         param.check(getattr(request, param.name))
     for text in (request.prompt, request.negative_prompt):
         if not isinstance(text, str):
@@ -194,7 +195,7 @@ def _check_start(request: GenerateRequest) -> None:
 
 
 # Fields whose work comes later, with the only value that is taken until then.
-LATER_REQUEST = {"vae": None, "clip_skip": 0}
+LATER_REQUEST = {"vae": None}
 
 
 def _check_later_fields(request: GenerateRequest) -> None:

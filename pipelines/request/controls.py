@@ -145,6 +145,16 @@ LAYER_WEIGHT = Param(
     maximum=2,
     help="How much one layer of a control counts.",
 )
+CLIP_SKIP = Param(
+    name="clip_skip",
+    label="Clip skip",
+    kind="integer",
+    default=0,
+    minimum=0,
+    maximum=11,
+    step=1,
+    help="How many of the text encoder's last layers are left out; where other tools say 2, this is 1.",
+)
 LORA_WEIGHT = Param(
     name="loras",
     label="LoRA weight",
@@ -226,7 +236,7 @@ SIDE_PARAMS: tuple[Param, ...] = (
     _extend("right", "right"),
     _extend("bottom", "down"),
 )
-RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT)
+RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT, CLIP_SKIP)
 
 
 def allowed_params(params: tuple[Param, ...], limits: Limits) -> tuple[Param, ...]:

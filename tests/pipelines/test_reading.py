@@ -130,9 +130,9 @@ def test_a_prompt_is_read_once_while_it_is_kept(text: Text, monkeypatch: pytest.
     encode(text, "a")  # the latest again
     assert read == [1, 2]
     encode(text, "c")  # four chunks are too many
-    assert list(text.kept) == [("a", ()), ("c", ())]
+    assert list(text.kept) == [("a", 0, (), ()), ("c", 0, (), ())]
     encode(text, "d" * 300)  # of one prompt as many as it takes
-    assert list(text.kept) == [("d" * 300, ())]
+    assert list(text.kept) == [("d" * 300, 0, (), ())]
     hook.remove()
 
 
