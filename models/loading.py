@@ -258,9 +258,9 @@ def _read(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
         local_files_only=True,
         output_loading_info=True,
     )
-    lacking = [*report["missing_keys"], *report["mismatched_keys"]]
-    if lacking:
-        raise ValueError(f"{folder.name} lacks {len(lacking)} tensors, such as {lacking[0]}")
+    single_file.refuse_missing(folder.name, sorted(report["missing_keys"]), of=len(list(module.parameters())))
+    if report["mismatched_keys"]:
+        raise ValueError(f"{folder.name} has {len(report['mismatched_keys'])} tensors of another shape")
     for name, tensor in module.named_parameters():
         single_file.refuse_not_finite(folder.name, name, tensor)
         tensor.data = tensor.data.clone()  # else it lies in the file, and changes with it
