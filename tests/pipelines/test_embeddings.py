@@ -188,7 +188,7 @@ def test_skipped_layers_are_those_that_diffusers_skips(
             return run(**given, negative_prompt_embeds=negative, clip_skip=1)
 
     pipeline.__class__ = Skipping
-    # diffusers looks for the norm where it was before transformers 5; __dict__, for a module can't hold itself
+    # diffusers looks for the norm where it was before transformers 5 (a module can't hold itself)
     pipeline.text_encoder.__dict__["text_model"] = pipeline.text_encoder
     expected = theirs(pipeline, request)
     assert distance(ours(request, cache), expected) <= bound(expected)
