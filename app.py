@@ -38,7 +38,7 @@ def serve(chosen: Settings) -> None:
 
     from gate import LIMITS
     from models import bases, own
-    from pipelines import home
+    from pipelines import home, own_files
     from pipelines.fetching import Fetching
     from pipelines.pictures import PICTURES, PictureStore
     from pipelines.request.intake import Desk
@@ -76,6 +76,7 @@ def serve(chosen: Settings) -> None:
         far=lambda request: engine.outcome(engine.submit("annotate", request, owner=visitor())),
         lack=partial(home.annotator_lack, store),
         bases=partial(bases.models, store),
+        own_files=partial(own_files.require, store),
     )
     shelf = WeightsShelf(fetching=fetching, open=limits.fetches)
     missing, own_controls = partial(home.lack, store), partial(own.controls, store)

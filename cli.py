@@ -41,7 +41,7 @@ from models import own
 from models.catalogue import FAMILIES, family_of
 from models.store import Store
 from params import Param
-from pipelines import bundles, converting, folders, home, manifest, metadata
+from pipelines import bundles, converting, folders, home, manifest, metadata, own_files
 from pipelines.bundles import Bundle
 from pipelines.engine import Engine, Job
 from pipelines.fetching import Fetching
@@ -52,6 +52,7 @@ from pipelines.request import Progress, Saved, keeping
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.composing import Ground, Layer, Sides, compose
 from pipelines.request.controls import (
+    CLIP_SKIP,
     CONTROL,
     MASK_BLUR,
     NEGATIVE_PROMPT,
@@ -71,7 +72,11 @@ from training import commands as sets
 log = logging.getLogger("armature")
 OPTIONS: tuple[Param, ...] = (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS)
 BAR = 24  # characters
-FLAGS = {NEGATIVE_PROMPT.name: "negative", MASK_BLUR.name: "mask-blur"}  # where flag and control differ
+FLAGS = {  # where flag and control differ
+    NEGATIVE_PROMPT.name: "negative",
+    MASK_BLUR.name: "mask-blur",
+    CLIP_SKIP.name: "clip-skip",
+}
 UNIT_HELP = (
     "one more control, such as condition=depth,image=P,strength=.8,start=0,end=1,mode=balanced,region=P"
 )
@@ -519,8 +524,14 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
         found: Annotated = engine.outcome(engine.submit("annotate", request))
         return found
 
-    lack = partial(home.annotator_lack, Store(worker.weights))
-    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far, lack)
+    store = Store(worker.weights, worker.bases)
+    return Desk(
+        PictureStore(worker.outputs / PICTURES),
+        LIMITS["local"],
+        far,
+        lack=partial(home.annotator_lack, store),
+        own_files=partial(own_files.require, store),
+    )
 
 
 @contextmanager

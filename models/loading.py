@@ -4,7 +4,7 @@ Importing this imports torch; diffusers and transformers come with the first loa
 """
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,19 @@ from safetensors import SafetensorError
 from torch import nn
 
 from errors import MODEL_CORRUPT, ModelError
-from models import bases, own, single_file, torchvision_ops
+from models import bases, extras, lora, own, single_file, torchvision_ops
 from models.catalogue import family_of, own_base
 from models.inspect import config_of
 from models.store import Store
 
-Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "annotator"]
+Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "lora", "annotator"]
 PART_TITLES: dict[Part, str] = {
     "text": "text encoder",
     "unet": "U-Net",
     "vae": "decoder",
     "preview": "small decoder",
     "control": "control",
+    "lora": "LoRA",
     "annotator": "annotator",
 }
 
@@ -40,33 +41,66 @@ BROKEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKey:
-    """One module: a part of a family's base, or by name one of its controls, or an annotator's network."""
+    """One module: a part of a family's base, or by name one of its controls, or an annotator's network.
+
+    `stamp` tells a file of one's own from another one of the same name that takes its place.
+    """
 
     part: Part
-    family: str = ""  # of an annotator there is none
+    family: str = ""  # of an annotator and of a LoRA there is none
     name: str = ""
+    stamp: str = ""
 
     def __str__(self) -> str:
         family = own_base(self.family) or (self.family and family_of(self.family).title)
         return f"{f'{family}: ' if family else ''}{PART_TITLES[self.part]} {self.name}".rstrip()
 
 
+Rows: TypeAlias = Mapping[tuple[int, int], torch.Tensor]
+
+
 class Text(nn.Module):
     """CLIP's text encoder with its tokenizer, and the states of the prompts it read lately.
 
-    These go when the encoder goes; whoever changes its weights forgets them.
+    These go when the encoder goes. Whoever changes its weights forgets them; what it wears is in their keys.
     """
 
     def __init__(self, tokenizer: Any, encoder: nn.Module) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self.encoder = encoder
-        self.kept: dict[str, torch.Tensor] = {}  # (1, 77, C) by prompt, the latest last
+        self.kept: dict[Hashable, torch.Tensor] = {}  # (1, N, C), the latest last
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """The states (N, 77, C) of token ids (N, 77)."""
-        states: torch.Tensor = self.encoder(ids).last_hidden_state
-        return states
+    def forward(self, ids: torch.Tensor, *, skip: int = 0, rows: Rows | None = None) -> torch.Tensor:
+        """The states (N, 77, C) of token ids (N, 77), of which the encoder's last `skip` layers know nothing.
+
+        `rows` (C) stand in for what the encoder has for the tokens at some places (n, i).
+        """
+        encoder: Any = self.encoder
+        with _standing_in(encoder.get_input_embeddings(), rows or {}):
+            if not skip:
+                states: torch.Tensor = encoder(ids).last_hidden_state
+                return states
+            inner = encoder(ids, output_hidden_states=True).hidden_states[-(skip + 1)]
+        body = getattr(encoder, "text_model", encoder)
+        normed: torch.Tensor = body.final_layer_norm(inner)
+        return normed
+
+
+@contextmanager
+def _standing_in(table: nn.Module, rows: Rows) -> Iterator[None]:
+    """Until the block ends, some rows of what a table answers are these."""
+
+    def replaced(module: nn.Module, args: tuple[Any, ...], answer: torch.Tensor) -> torch.Tensor:
+        for place, row in rows.items():
+            answer[place] = torch.as_tensor(row, device=answer.device, dtype=answer.dtype)
+        return answer
+
+    handle = table.register_forward_hook(replaced)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +166,9 @@ def fit_rgb(vae: Decoder) -> torch.Tensor:
 
 def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     """The module of a key on the CPU, frozen, in `dtype`; missing or broken files are refused in words."""
+    if key.part == "lora":
+        with refusing(key):
+            return lora.read(extras.find(store, extras.LORA, key.name), dtype)
     _require(store, key)
     path = _place(store, key)
     try:
@@ -204,8 +241,8 @@ def read(folder: Path, part: Part, dtype: torch.dtype, *, what: object) -> nn.Mo
                 module = Decoder(_read(AutoencoderTiny, folder, dtype))
             case "control":
                 module = _read(ControlNetModel, folder, dtype)
-            case "annotator":
-                raise AssertionError("an annotator loads its network itself")
+            case "lora" | "annotator":
+                raise AssertionError("these are not parts of a folder")
     return module.eval().requires_grad_(False)
 
 
@@ -221,9 +258,9 @@ def _read(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
         local_files_only=True,
         output_loading_info=True,
     )
-    lacking = [*report["missing_keys"], *report["mismatched_keys"]]
-    if lacking:
-        raise ValueError(f"{folder.name} lacks {len(lacking)} tensors, such as {lacking[0]}")
+    single_file.refuse_missing(folder.name, sorted(report["missing_keys"]), of=len(list(module.parameters())))
+    if report["mismatched_keys"]:
+        raise ValueError(f"{folder.name} has {len(report['mismatched_keys'])} tensors of another shape")
     for name, tensor in module.named_parameters():
         single_file.refuse_not_finite(folder.name, name, tensor)
         tensor.data = tensor.data.clone()  # else it lies in the file, and changes with it

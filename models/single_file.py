@@ -6,7 +6,7 @@ configuration of ours, and every name of it is looked up in the file's header. I
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,13 +136,7 @@ def _check(
     layout: Layout,
 ) -> None:
     """Refuse a file in which tensors are missing, have another shape, or stand for something else."""
-    missing = [one for one in wanted if one not in places]
-    if missing:
-        raise MODEL_KEYS(
-            f"{name} lacks tensors of this network",
-            found=f"{len(missing)} of {len(wanted)} missing, such as {', '.join(missing[:SHOWN])}",
-            todo="Fetch the file again, or choose another",
-        )
+    refuse_missing(name, [one for one in wanted if one not in places], of=len(wanted))
     odd = [place for one, place in places.items() if not _alike(wanted[one], found.tensors[place].shape)]
     if odd:
         raise MODEL_KEYS(
@@ -164,6 +158,16 @@ def _check(
         )
     if extra:
         log.warning("%s: %d tensors are left out, such as %s", name, len(extra), extra[0])
+
+
+def refuse_missing(name: str, missing: Sequence[str], *, of: int) -> None:
+    """Refuse a file or folder that lacks some `of` so many tensors, with their number and first names."""
+    if missing:
+        raise MODEL_KEYS(
+            f"{name} lacks tensors of this network",
+            found=f"{len(missing)} of {of} missing, such as {', '.join(missing[:SHOWN])}",
+            todo="Fetch the files again, or choose another",
+        )
 
 
 def _alike(wanted: tuple[int, ...], found: tuple[int, ...]) -> bool:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 import conditions
 from models.catalogue import FAMILIES, Weight
+from pipelines import prompts
 from pipelines.request import ControlUnit, GenerateRequest
 
 KEY = "parameters"
@@ -99,15 +100,10 @@ MASKED: Mapping[str, str] = MappingProxyType(
 
 def parameters(request: GenerateRequest, seed: int) -> str:
     """The text for the picture of that seed."""
+    prompt = prompts.tagged(request.prompt, request.loras)
     negative = f"Negative prompt: {request.negative_prompt}" if request.negative_prompt else ""
     pairs = ", ".join(f"{key}: {_quoted(value)}" for key, value in _pairs(request, seed))
-    return "\n".join(part for part in (_prompt(request), negative, pairs) if part).strip()
-
-
-def _prompt(request: GenerateRequest) -> str:
-    """The prompt with a tag for each LoRA, as far as it does not have them already."""
-    tags = (f"<lora:{name}:{weight:g}>" for name, weight in request.loras)
-    return " ".join([request.prompt, *(tag for tag in tags if tag not in request.prompt)]).strip()
+    return "\n".join(part for part in (prompt, negative, pairs) if part).strip()
 
 
 def _pairs(request: GenerateRequest, seed: int) -> Iterator[tuple[str, str]]:

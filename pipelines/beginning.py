@@ -7,11 +7,12 @@ import torch
 
 import conditions
 from annotators.base import Pixels
-from pipelines import masking, schedulers
+from pipelines import masking, prompts, schedulers
 from pipelines.cache import ModelCache
-from pipelines.conditioning import Hint, Prompt, check_size, encode, to_hint
+from pipelines.conditioning import Hint, check_size, to_hint
 from pipelines.masking import Mask
 from pipelines.preview import LATENT
+from pipelines.reading import reader
 from pipelines.request import GenerateRequest
 from pipelines.scene import Scene, Start, from_noise, from_scene, open_scene
 from pipelines.state import PictureState
@@ -51,8 +52,9 @@ class Brought:
 
 def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batch:
     """The request with its prompts encoded, its pictures read, and each picture's noise from its seed."""
-    positive = encode(models.text, request.prompt)
-    negative = encode(models.text, request.negative_prompt) if request.guidance > 1 else None
+    guided = request.guidance > 1
+    read = reader(request, models.text, models.outfit, cache.store)
+    positive, *negative = read.encode(request.prompt, *[request.negative_prompt] * guided)
     brought = bring(request, cache)
     scene = None
     if brought.init is not None:
@@ -68,14 +70,15 @@ def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batc
             scheduler=scheduler,
             generator=generator,
             guidance=request.guidance,
-            positive=positive.states,
-            negative=negative.states if negative else None,
+            positive=positive,
+            negative=negative[0] if negative else None,
             hints=hints,
             first=start.first,
             kept=start.kept,
         )
         states.append(state)
-    notices = _dropped(positive, negative)
+    unread = prompts.unread(request.prompt, *[request.negative_prompt] * guided)
+    notices = (*models.outfit.notices, *unread)
     return Batch(states=tuple(states), maps=brought.maps, notices=notices, scene=scene)
 
 
@@ -112,13 +115,3 @@ def _start(
         return from_scene(scene, request, scheduler, generator)
     shape = (1, unet.config.in_channels, request.height // LATENT, request.width // LATENT)
     return from_noise(shape, scheduler, generator, unet.device)
-
-
-def _dropped(positive: Prompt, negative: Prompt | None) -> tuple[str, ...]:
-    """What of the prompts was not read."""
-    prompts = (("prompt", positive), ("negative prompt", negative))
-    return tuple(
-        f"The {name} is longer than the model can read. It did not see: “{prompt.dropped}”"
-        for name, prompt in prompts
-        if prompt and prompt.dropped
-    )

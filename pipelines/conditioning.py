@@ -1,4 +1,4 @@
-"""What steers a picture: prompts as embeddings, maps as hints, and when a hint holds."""
+"""What steers a picture beside its prompt: maps as hints, and when a hint holds."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,21 +7,9 @@ import torch
 
 from annotators.base import Pixels
 from errors import PARAM_RANGE
-from models.loading import Text
 from pipelines.masking import HOLE, Mask
 from pipelines.modes import MODES
 from pipelines.request import ControlUnit
-
-PROMPT_TOKENS = 75  # CLIP takes 77 with the start and the end
-KEPT_PROMPTS = 64  # of 118 KB each in Stable Diffusion's size
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt as CLIP's states (1, 77, C), and the end of its text that CLIP had no room for."""
-
-    states: torch.Tensor
-    dropped: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,30 +37,6 @@ class Hint:
         """Whether it has an effect in step `step` (from 0) of `steps`."""
         inside = not (step / steps < self.start or (step + 1) / steps > self.end)
         return inside and self.strength != 0 and (any(self.layers) or not self.layers)
-
-
-@torch.no_grad()
-def encode(text: Text, prompt: str) -> Prompt:
-    """The prompt through CLIP, unless that was lately; what comes after 75 tokens is dropped, and named."""
-    row, dropped = tokenize(text.tokenizer, prompt)
-    states = text.kept.pop(prompt, None)
-    if states is None:
-        states = text(torch.tensor([row], device=next(text.parameters()).device))
-    text.kept[prompt] = states
-    if len(text.kept) > KEPT_PROMPTS:
-        del text.kept[next(iter(text.kept))]
-    return Prompt(states, dropped)
-
-
-def tokenize(tokenizer: Any, prompt: str) -> tuple[list[int], str]:
-    """The 77 ids of a prompt as CLIP takes them, and the end of its text that there was no room for."""
-    tokens = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    ids = tokens.input_ids[:PROMPT_TOKENS]
-    padding = [tokenizer.pad_token_id] * (PROMPT_TOKENS - len(ids))
-    rest = tokens.offset_mapping[PROMPT_TOKENS:]
-    return [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *padding], (
-        prompt[rest[0][0] :] if rest else ""
-    )
 
 
 def to_hint(

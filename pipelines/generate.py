@@ -7,7 +7,7 @@ keeps all that one picture needs, `evaluate` asks the networks about any number 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -16,9 +16,12 @@ from annotators.base import Pixels
 from errors import NUMERIC
 from models.catalogue import family_of
 from models.loading import Decoder, ModelKey, Part, Text, Vae
+from models.lora import beside
 from models.store import Store
+from pipelines import outfit, own_files
 from pipelines.beginning import begin
 from pipelines.cache import ModelCache
+from pipelines.outfit import Outfit
 from pipelines.preview import preview, to_pixels
 from pipelines.request import GenerateRequest, Made, Progress, Result
 from pipelines.residuals import residuals
@@ -30,13 +33,17 @@ PIXELS_AT_ONCE = {"cpu": 512 * 512, "mps": 512 * 512, "cuda": 8 * 512 * 512}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The networks of one request on one device; the controls by their names, and a small decoder if any."""
+    """The networks of one request on one device; the controls by their names, and a small decoder if any.
+
+    `outfit` are the LoRAs that U-Net and text encoder wear while they are asked.
+    """
 
     text: Text
     unet: Any
     vae: Vae
     controls: Mapping[str, Any]
     small: Decoder | None = None
+    outfit: Outfit = field(default_factory=Outfit)
 
 
 def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress | Result]:
@@ -106,13 +113,14 @@ def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tenso
     t = torch.tensor([row.t for row in rows], device=x.device)
     text = torch.cat([row.text for row in rows])
     *down, mid = residuals(models.controls, rows, x, t, text) or (None,)
-    eps = models.unet(
-        x,
-        t,
-        encoder_hidden_states=text,
-        down_block_additional_residuals=down or None,
-        mid_block_additional_residual=mid,
-    ).sample.float()
+    with beside(models.outfit.unet):
+        eps = models.unet(
+            x,
+            t,
+            encoder_hidden_states=text,
+            down_block_additional_residuals=down or None,
+            mid_block_additional_residual=mid,
+        ).sample.float()
     answers = eps.split([len(questions) for questions in asked])
     return [state.noise(answer) for state, answer in zip(states, answers, strict=True)]
 
@@ -135,13 +143,17 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
     names = {unit.network(request.family) for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
     text, unet, vae, *small = base_keys(request.model, cache.store)
-    with cache.use((text, unet, vae, *small, *controls.values())) as lent:
+    own_files.require(cache.store, request)
+    loras = outfit.keys(request, cache.store)
+    with cache.use((text, unet, vae, *small, *controls.values(), *loras)) as lent:
+        encoder = cast(Text, lent[text])
         yield Models(
-            text=cast(Text, lent[text]),
+            text=encoder,
             unet=lent[unet],
             vae=cast(Vae, lent[vae]),
             controls={name: lent[key] for name, key in controls.items()},
             small=cast(Decoder, lent[small[0]]) if small else None,
+            outfit=outfit.dressed(loras, lent, unet=lent[unet], text=encoder),
         )
 
 

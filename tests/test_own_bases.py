@@ -207,7 +207,9 @@ def test_a_base_is_held_to_its_family(weights: Store) -> None:
     assert f"Ask for pocket/{MINE}" in error.message
 
 
-def test_a_file_that_goes_while_it_is_loaded_is_missing(copy: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_92_a_file_that_goes_while_it_is_loaded_is_missing(
+    copy: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from models import single_file
 
     unet = single_file.unet
@@ -222,7 +224,7 @@ def test_a_file_that_goes_while_it_is_loaded_is_missing(copy: Store, monkeypatch
     assert refusal.value.code.name == "MODEL_MISSING"
 
 
-def test_what_is_loaded_stays_when_its_file_is_replaced(
+def test_row_92_what_is_loaded_stays_when_its_file_is_replaced(
     copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
 ) -> None:
     cache = ModelCache(copy, pictures, cpu)
@@ -239,7 +241,21 @@ def test_what_is_loaded_stays_when_its_file_is_replaced(
     assert np.array_equal(before.images[0], after.images[0])
 
 
-def test_a_link_to_a_control_outside_is_refused(copy: Store, tmp_path: Path) -> None:
+def test_row_104_painting_writes_nothing_into_the_weights(
+    copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
+) -> None:
+    """So a folder that can't be written is as good as another."""
+
+    def state() -> dict[Path, tuple[int, int]]:
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in copy.weights.rglob("*")}
+
+    before = state()
+    for base in (None, MINE, "folder"):
+        painted(replace(make_request(steps=1), base=base), copy, pictures, cpu)
+    assert state() == before
+
+
+def test_row_93_a_link_to_a_control_outside_is_refused(copy: Store, tmp_path: Path) -> None:
     canny = copy.weights / "controls" / "canny"
     (canny / "steers.safetensors").rename(tmp_path / "outside.safetensors")
     (canny / "linked.safetensors").symlink_to(tmp_path / "outside.safetensors")

@@ -16,6 +16,7 @@ SHARED = (
     *("in_channels", "block_out_channels", "down_block_types", "layers_per_block"),
     *("cross_attention_dim", "attention_head_dim", "transformer_layers_per_block", "norm_num_groups"),
 )
+USUAL_HINT = 3  # channels of the map, where a configuration is too old to name them: red, green and blue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,8 @@ def of_config(config: Mapping[str, Any]) -> Net:
     """The outline that a configuration of diffusers describes; empty where it describes none."""
     context, latents = config.get("cross_attention_dim"), config.get("in_channels")
     widths = config.get("block_out_channels")
-    hint = config.get("conditioning_channels")
+    is_control = "conditioning_embedding_out_channels" in config
+    hint = config.get("conditioning_channels", USUAL_HINT if is_control else 0)
     return Net(
         context=context if isinstance(context, int) else 0,
         widths=tuple(widths) if isinstance(widths, list) else (),

@@ -1,18 +1,30 @@
 """Whether a request is within bounds, and asks for nothing that is not there yet."""
 
 import conditions
-from errors import BUDGET, IMG_EMPTY, PARAM_CHOICE, PARAM_RANGE, PARAM_TYPE, PROMPT_TOO_LONG
+from errors import (
+    BUDGET,
+    IMG_EMPTY,
+    PARAM_CHOICE,
+    PARAM_RANGE,
+    PARAM_TYPE,
+    PROMPT_SYNTAX,
+    PROMPT_TOO_LONG,
+)
 from gate import Limits
 from models import bases, own
 from models.catalogue import FAMILIES, Family
+from pipelines import prompts
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import (
     AGREEMENT,
+    CLIP_SKIP,
     CONTROL,
     COUNT,
     GUIDANCE,
     LAYER_WEIGHT,
+    LORA_WEIGHT,
     MOST_CONTROLS,
+    MOST_LORAS,
     SCHEDULER,
     SEED,
     START_PARAMS,
@@ -43,7 +55,7 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
             allowed="the name of a file or folder in weights/bases",
             todo="Change the model",
         )
-    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT), limits):
+    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT, CLIP_SKIP), limits):
         param.check(getattr(request, param.name))
     for text in (request.prompt, request.negative_prompt):
         if not isinstance(text, str):
@@ -55,6 +67,8 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
                 allowed=f"at most {limits.prompt_characters}",
                 todo="Shorten it",
             )
+        prompts.parse(text)
+    _check_loras(request)
     _check_steps(request)
     _check_size(request, FAMILIES[request.family], limits)
     _check_later_fields(request)
@@ -69,6 +83,35 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
         _check_unit(unit, request.family)
     _check_start(request)
     return request
+
+
+def _check_loras(request: GenerateRequest) -> None:
+    """Each LoRA once, and those that the prompt names among them, with the same weight."""
+    if prompts.loras(request.negative_prompt):
+        raise PROMPT_SYNTAX(
+            "A LoRA can't be named in the negative prompt",
+            found=", ".join(name for name, _ in prompts.loras(request.negative_prompt))[:60],
+            todo="Name it in the prompt, with a negative weight if you like",
+        )
+    for name, weight in request.loras:
+        if not isinstance(name, str):
+            raise PARAM_TYPE("A LoRA has a name", found=type(name).__name__, todo="Change loras")
+        LORA_WEIGHT.check(weight)
+    asked, named = dict(request.loras), prompts.loras(request.prompt)
+    if len(asked) < len(request.loras) or any(asked.get(name) != weight for name, weight in named):
+        raise PARAM_CHOICE(
+            "The LoRAs are not those that the prompt names",
+            found=", ".join(f"{name}: {weight:g}" for name, weight in request.loras)[:120] or "none",
+            allowed=", ".join(f"{name}: {weight:g}" for name, weight in named)[:120] or "each once",
+            todo="Change loras, or the prompt",
+        )
+    if len(asked) > MOST_LORAS:
+        raise PARAM_RANGE(
+            "These are too many LoRAs",
+            found=f"{len(asked)} LoRAs",
+            allowed=f"at most {MOST_LORAS}",
+            todo="Remove some",
+        )
 
 
 def _check_steps(request: GenerateRequest) -> None:
@@ -152,7 +195,7 @@ def _check_start(request: GenerateRequest) -> None:
 
 
 # Fields whose work comes later, with the only value that is taken until then.
-LATER_REQUEST = {"vae": None, "loras": (), "clip_skip": 0}
+LATER_REQUEST = {"vae": None}
 
 
 def _check_later_fields(request: GenerateRequest) -> None:

@@ -12,6 +12,7 @@ from pipelines.schedulers import SCHEDULERS
 
 LARGEST_SEED = 2**32 - 1
 MOST_CONTROLS = 10
+MOST_LORAS = 10
 
 PROMPT = Param(
     name="prompt",
@@ -144,6 +145,25 @@ LAYER_WEIGHT = Param(
     maximum=2,
     help="How much one layer of a control counts.",
 )
+CLIP_SKIP = Param(
+    name="clip_skip",
+    label="Clip skip",
+    kind="integer",
+    default=0,
+    minimum=0,
+    maximum=11,
+    step=1,
+    help="How many of the text encoder's last layers are left out; where other tools say 2, this is 1.",
+)
+LORA_WEIGHT = Param(
+    name="loras",
+    label="LoRA weight",
+    kind="number",
+    default=1.0,
+    minimum=-10,
+    maximum=10,
+    help="How much a LoRA counts: 0 ignores it, 1 is as trained.",
+)
 DENOISE = Param(
     name="denoise",
     label="Change",
@@ -216,7 +236,7 @@ SIDE_PARAMS: tuple[Param, ...] = (
     _extend("right", "right"),
     _extend("bottom", "down"),
 )
-RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT)
+RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT, CLIP_SKIP)
 
 
 def allowed_params(params: tuple[Param, ...], limits: Limits) -> tuple[Param, ...]:

@@ -23,6 +23,7 @@ from errors import IMG_EMPTY, MODEL_MISSING, PARAM_CHOICE
 from gate import Limits, Picture
 from models.catalogue import FAMILIES, Family, family_of, own_base
 from params import Param, Value
+from pipelines import prompts
 from pipelines.lately import Lately
 from pipelines.pictures import PictureStore, content_hash
 from pipelines.request import ControlUnit, GenerateRequest, own_maps
@@ -80,12 +81,15 @@ class Desk:
         far: Far = nowhere,
         lack: Callable[[str], Lack | None] = lambda name: None,
         bases: Callable[[], tuple[tuple[str, str], ...]] = tuple,
+        own_files: Callable[[GenerateRequest], None] = lambda request: None,
     ) -> None:
         """`far` annotates with a network, where the networks live; `lack` says what an annotator needs.
 
-        `bases` are the users' own, each with a title and a name, as they are there at the moment.
+        `bases` are the users' own, each with a title and a name, as they are there at the moment; `own_files`
+        refuses a request for files of the user's that are not there, or do not fit.
         """
         self._bases = bases
+        self._own_files = own_files
         self._far = far
         self.lack = lack
         self.limits = limits
@@ -247,7 +251,12 @@ class Desk:
         request = GenerateRequest(
             controls=(control,), width=width, height=height, **model_fields(family), **known
         )
-        return checked(request, self.limits)
+        return self.accepted(request)
+
+    def accepted(self, request: GenerateRequest) -> GenerateRequest:
+        """The request itself when it is within bounds, and all its files are there; else a refusal."""
+        self._own_files(checked(request, self.limits))
+        return request
 
     def keep(self, pixels: Pixels) -> str:
         """The hash of an RGB uint8 (H, W, 3) picture, by which a request names it."""
@@ -275,11 +284,15 @@ def _kept(annotation: Annotation) -> Annotation:
 
 
 def settled(params: Iterable[Param], values: Mapping[str, object]) -> dict[str, Any]:
-    """The values of a run, checked; the size is that of the map by now, and a seed of -1 is drawn."""
+    """The values of a run, checked; the size is that of the map by now, and a seed of -1 is drawn.
+
+    The LoRAs are those that the prompt names.
+    """
     known: dict[str, Any] = dict(gate.check_values(params, values))
     known.pop(SIZE.name)
     if known["seed"] < 0:
         known["seed"] = secrets.randbelow(LARGEST_SEED + 1)
+    known["loras"] = prompts.loras(known[PROMPT.name])
     return known
 
 

@@ -89,7 +89,7 @@ def test_two_controls_compose_with_a_region(
     tile = studio.page.locator("#stack li").nth(0)
     assert tile.locator("summary").inner_text() == "Acts everywhere"
     tile.locator("summary").click()
-    studio.page.wait_for_function("document.querySelector('#stack li canvas').width === 512")
+    studio.page.wait_for_function("document.querySelector('#stack li canvas')?.width === 512")
     studio.paint("#stack li:first-child", (0.25, 0.1), (0.25, 0.9))
     assert tile.locator("summary").inner_text() == "Acts where you painted"
     tile.locator("input[name=strength]").fill("0.5")

@@ -49,7 +49,7 @@ def test_a_header_says_what_safetensors_says(whole: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [100, 4, 1])
-def test_a_file_that_is_cut_off_says_how_much_is_missing(whole: Path, cut: int) -> None:
+def test_row_76_a_file_that_is_cut_off_says_how_much_is_missing(whole: Path, cut: int) -> None:
     size = whole.stat().st_size
     whole.write_bytes(whole.read_bytes()[:-cut])
     assert refused(whole, "cut off", f"{size - cut} bytes", f"{size} bytes", "Fetch") == "MODEL_CORRUPT"
@@ -61,7 +61,7 @@ def test_a_file_that_is_cut_in_its_header_is_refused(whole: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 4, 8])
-def test_a_file_of_next_to_nothing_is_refused(whole: Path, size: int) -> None:
+def test_row_76_a_file_of_next_to_nothing_is_refused(whole: Path, size: int) -> None:
     whole.write_bytes(whole.read_bytes()[:size])
     assert refused(whole, f"{size} bytes") == "MODEL_CORRUPT"
 
@@ -93,7 +93,7 @@ BROKEN: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_header_that_makes_no_sense_is_refused(what: str, tmp_path: Path) -> None:
+def test_row_77_a_header_that_makes_no_sense_is_refused(what: str, tmp_path: Path) -> None:
     header, size = BROKEN[what]
     path = write_header(tmp_path / "x.safetensors", header, size)
     assert refused(path) == "MODEL_CORRUPT"
@@ -102,7 +102,7 @@ def test_a_header_that_makes_no_sense_is_refused(what: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("length", [2**64 - 1, 2**63, 101_000_000, headers.LARGEST_HEADER + 1])
-def test_a_header_of_any_length_costs_nothing(length: int, tmp_path: Path) -> None:
+def test_row_77_a_header_of_any_length_costs_nothing(length: int, tmp_path: Path) -> None:
     path = write_header(tmp_path / "x.safetensors", ready(one_tensor()), 200_000_000, length=length)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert refused(path, "header", str(length)) == "MODEL_CORRUPT"
@@ -163,7 +163,7 @@ OTHERS: dict[str, tuple[Any, str, str]] = {
 
 
 @pytest.mark.parametrize("what", OTHERS)
-def test_what_is_no_safetensors_file_is_named(what: str, tmp_path: Path) -> None:
+def test_row_80_what_is_no_safetensors_file_is_named(what: str, tmp_path: Path) -> None:
     made, code, words = OTHERS[what]
     path = tmp_path / "x.safetensors"
     if callable(made):
@@ -174,7 +174,7 @@ def test_what_is_no_safetensors_file_is_named(what: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".pth", ".bin"])
-def test_a_damaged_archive_that_is_called_torchs_is_not_trusted(suffix: str, tmp_path: Path) -> None:
+def test_row_82_a_damaged_archive_that_is_called_torchs_is_not_trusted(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"x{suffix}"
     altered_archive(path)
     assert refused(path) == "MODEL_UNSAFE"
@@ -182,7 +182,7 @@ def test_a_damaged_archive_that_is_called_torchs_is_not_trusted(suffix: str, tmp
     assert refused(path, "may run code") == "MODEL_UNSAFE"
 
 
-def test_a_safetensors_file_is_one_whatever_it_is_called(whole: Path) -> None:
+def test_row_83_a_safetensors_file_is_one_whatever_it_is_called(whole: Path) -> None:
     renamed = whole.rename(whole.with_suffix(".ckpt"))
     assert inspect.look(renamed).kind is inspect.UNKNOWN
 
@@ -191,7 +191,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path / "x.safetensors", "can't be opened") == "MODEL_MISSING"
 
 
-def test_looking_runs_nothing_that_is_pickled(tmp_path: Path) -> None:
+def test_row_81_looking_runs_nothing_that_is_pickled(tmp_path: Path) -> None:
     canary = tmp_path / "canary"
 
     class Evil:
@@ -205,7 +205,7 @@ def test_looking_runs_nothing_that_is_pickled(tmp_path: Path) -> None:
     assert not canary.exists()
 
 
-def test_a_file_of_forty_gigabytes_is_looked_at_at_once(tmp_path: Path) -> None:
+def test_row_91_a_file_of_forty_gigabytes_is_looked_at_at_once(tmp_path: Path) -> None:
     path = write(tmp_path / "x.safetensors", {"a.weight": (20_000, 1_000_000)})
     assert inspect.look(path).size == 40_000_000_000
     assert path.stat().st_blocks < 1000

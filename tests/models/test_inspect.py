@@ -274,7 +274,9 @@ def test_a_control_of_the_base_is_taken(prefix: str | None, tmp_path: Path) -> N
         ("T2I-Adapter", "a T2I-Adapter"),
     ],
 )
-def test_something_else_in_the_place_of_a_control_is_named(what: str, words: str, tmp_path: Path) -> None:
+def test_row_84_something_else_in_the_place_of_a_control_is_named(
+    what: str, words: str, tmp_path: Path
+) -> None:
     assert refused_control(tmp_path, FILES[what][0](), "not a ControlNet", words) == "MODEL_ARCH"
 
 
@@ -286,31 +288,31 @@ def test_something_else_in_the_place_of_a_control_is_named(what: str, words: str
         ("control of Flux", "This control was made for Flux"),
     ],
 )
-def test_a_control_of_another_base_says_which(what: str, words: str, tmp_path: Path) -> None:
+def test_rows_85_and_86_a_control_of_another_base_says_which(what: str, words: str, tmp_path: Path) -> None:
     assert refused_control(tmp_path, FILES[what][0](), words, f"not for {TITLE}") == "MODEL_PAIRING"
 
 
-def test_a_control_that_follows_no_rgb_is_refused(tmp_path: Path) -> None:
+def test_row_90_a_control_that_follows_no_rgb_is_refused(tmp_path: Path) -> None:
     assert refused_control(tmp_path, control(prefix="", hint=4), "4 channels", "3 channels") == "MODEL_ARCH"
 
 
 @pytest.mark.parametrize("dtype", ["I8", "U8", "I32"])
-def test_numbers_in_a_code_of_their_own_are_refused(dtype: str, tmp_path: Path) -> None:
+def test_row_88_numbers_in_a_code_of_their_own_are_refused(dtype: str, tmp_path: Path) -> None:
     assert refused_control(tmp_path, control(), dtype, "F16", dtype=dtype) == "MODEL_DTYPE"
 
 
 @pytest.mark.parametrize("dtype", ["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"])
-def test_numbers_that_can_be_converted_are_taken(dtype: str, tmp_path: Path) -> None:
+def test_row_88_numbers_that_can_be_converted_are_taken(dtype: str, tmp_path: Path) -> None:
     found = inspect.look(write(tmp_path / "x.safetensors", control(), dtype=dtype))
     assert inspect.require_control(found, SD15, TITLE).dtypes == (dtype,)
 
 
-def test_a_tensor_without_numbers_is_refused(tmp_path: Path) -> None:
+def test_row_89_a_tensor_without_numbers_is_refused(tmp_path: Path) -> None:
     shapes = control(prefix="") | {"zero_convs.0.0.bias": (0,)}
     assert refused_control(tmp_path, shapes, "1, such as zero_convs.0.0.bias") == "MODEL_KEYS"
 
 
-def test_a_tensor_of_another_rank_is_no_outline(tmp_path: Path) -> None:
+def test_row_89_a_tensor_of_another_rank_is_no_outline(tmp_path: Path) -> None:
     shapes = control(prefix="") | {"input_hint_block.0.weight": (16,)}
     assert refused_control(tmp_path, shapes, "0 channels") == "MODEL_ARCH"
 

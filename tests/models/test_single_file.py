@@ -238,7 +238,7 @@ def inside(tensors: Tensors) -> list[str]:
     return sorted(name for name in tensors if name.startswith("model.diffusion_model."))
 
 
-def test_what_is_missing_is_counted_and_named(checkpoint: Path, base: Path, tmp_path: Path) -> None:
+def test_row_87_what_is_missing_is_counted_and_named(checkpoint: Path, base: Path, tmp_path: Path) -> None:
     def drop(tensors: Tensors) -> None:
         for name in inside(tensors)[:7]:
             del tensors[name]
@@ -251,7 +251,7 @@ def test_what_is_missing_is_counted_and_named(checkpoint: Path, base: Path, tmp_
     assert "conv_in.weight" in named
 
 
-def test_a_few_tensors_too_many_are_left_out(
+def test_row_87_a_few_tensors_too_many_are_left_out(
     checkpoint: Path, base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def add(tensors: Tensors, count: int) -> None:
@@ -269,7 +269,7 @@ def test_a_few_tensors_too_many_are_left_out(
 
 
 @pytest.mark.parametrize("shape", [(0,), (3,), (2, 2, 2)])
-def test_a_tensor_of_another_shape_is_refused(
+def test_row_89_a_tensor_of_another_shape_is_refused(
     shape: tuple[int, ...], checkpoint: Path, base: Path, tmp_path: Path
 ) -> None:
     def reshape(tensors: Tensors) -> None:
@@ -281,7 +281,9 @@ def test_a_tensor_of_another_shape_is_refused(
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_numbers_that_are_none_are_refused(bad: float, checkpoint: Path, base: Path, tmp_path: Path) -> None:
+def test_row_79_numbers_that_are_none_are_refused(
+    bad: float, checkpoint: Path, base: Path, tmp_path: Path
+) -> None:
     def spoil(tensors: Tensors) -> None:
         tensors[inside(tensors)[-1]].flatten()[-1] = bad
 
@@ -294,7 +296,7 @@ def test_large_numbers_are_no_fault() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16, torch.float8_e4m3fn])
-def test_other_number_formats_are_converted(
+def test_row_88_other_number_formats_are_converted(
     dtype: torch.dtype, checkpoint: Path, base: Path, tmp_path: Path
 ) -> None:
     def convert(tensors: Tensors) -> None:
@@ -305,7 +307,9 @@ def test_other_number_formats_are_converted(
     assert {tensor.dtype for tensor in network.parameters()} == {torch.bfloat16}
 
 
-def test_what_becomes_of_the_file_later_changes_nothing(checkpoint: Path, base: Path, tmp_path: Path) -> None:
+def test_row_92_what_becomes_of_the_file_later_changes_nothing(
+    checkpoint: Path, base: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(checkpoint.read_bytes())
     network = single_file.unet(path, config_of(base / "unet"), F32)

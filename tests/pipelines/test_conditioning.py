@@ -1,69 +1,12 @@
-"""Prompts, hints and windows."""
-
-from typing import cast
+"""Hints and windows."""
 
 import numpy as np
 import pytest
 import torch
 
 from errors import ArmatureError
-from models.loading import ModelKey, Text, load
-from models.store import Store
-from pipelines import conditioning
-from pipelines.conditioning import Hint, check_size, encode, to_hint
+from pipelines.conditioning import Hint, check_size, to_hint
 from pipelines.request import ControlUnit
-
-
-@pytest.fixture(scope="module")
-def text(store: Store) -> Text:
-    """The tiny text encoder, whose tokenizer makes a token of every letter."""
-    return cast(Text, load(store, ModelKey(family="pocket", part="text"), torch.float32))
-
-
-@pytest.mark.parametrize(
-    "prompt", ["", "a", "A red house, by the sea.", "ünïcode 中", "x" * 75, "word " * 40]
-)
-def test_a_prompt_is_tokenized_as_diffusers_does_it(prompt: str, text: Text) -> None:
-    ids = text.tokenizer(prompt, padding="max_length", max_length=77, truncation=True).input_ids
-    with torch.no_grad():
-        expected = text(torch.tensor([ids]))
-    states = encode(text, prompt).states
-    assert states.shape == (1, 77, 32)
-    assert torch.equal(states, expected)
-    assert not states.requires_grad
-
-
-@pytest.mark.parametrize(
-    ("prompt", "dropped"),
-    [
-        ("", ""),
-        ("x" * 75, ""),
-        ("x" * 76, "x"),
-        ("x" * 75 + " And a Dog", "And a Dog"),
-        ("a " * 75 + "Über dem Meer", "Über dem Meer"),
-    ],
-)
-def test_what_clip_has_no_room_for_is_named_in_the_users_words(prompt: str, dropped: str, text: Text) -> None:
-    assert encode(text, prompt).dropped == dropped
-
-
-def test_a_prompt_is_read_once_while_it_is_kept(text: Text, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conditioning, "KEPT_PROMPTS", 2)
-    text.kept.clear()
-    read: list[int] = []
-    hook = text.encoder.register_forward_hook(lambda *_: read.append(1))
-    first = encode(text, "a")
-    assert encode(text, "a").states is first.states
-    assert len(read) == 1
-    encode(text, "b")
-    encode(text, "a")  # the latest again
-    encode(text, "c")
-    assert list(text.kept) == ["a", "c"]
-    assert len(read) == 3
-    encode(text, "b")
-    assert len(read) == 4
-    assert encode(text, "x" * 76).dropped == encode(text, "x" * 76).dropped == "x"
-    hook.remove()
 
 
 class Network:

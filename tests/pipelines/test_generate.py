@@ -222,13 +222,12 @@ def test_no_picture_is_shown_that_is_not_finite(make_request: MakeRequest, cache
             assert refusal.value.code.name == "NUMERIC"
 
 
-def test_what_the_model_could_not_read_is_said(make_request: MakeRequest, cache: ModelCache) -> None:
-    long = "x" * 75 + " and a Dog"
-    notices = result_of(make_request(prompt=long, negative_prompt=long), cache).notices
-    assert len(notices) == 2
-    assert all("“and a Dog”" in notice for notice in notices)
-    assert "negative" in notices[1]
-    assert len(result_of(make_request(prompt=long, negative_prompt=long, guidance=1.0), cache).notices) == 1
+def test_words_that_mean_more_elsewhere_are_told(make_request: MakeRequest, cache: ModelCache) -> None:
+    changing = {"prompt": "a [cat:Dog:0.5]", "negative_prompt": "[fog|rain]"}
+    notices = result_of(make_request(**changing), cache).notices
+    assert ["[cat:Dog:0.5]" in notices[0], "[fog|rain]" in notices[1]] == [True, True]
+    assert len(result_of(make_request(**changing, guidance=1.0), cache).notices) == 1
+    assert result_of(make_request(prompt="a (house) " * 60), cache).notices == ()
 
 
 def test_noise_depends_on_the_seed_alone(make_request: MakeRequest, cache: ModelCache) -> None:

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 import gate
 from errors import ArmatureError
 from gate import LIMITS, OWN_FILES
-from pipelines import metadata, results
+from pipelines import metadata, prompts, results
 from pipelines.cache import ModelCache
 from pipelines.generate import generate
 from pipelines.metadata import CHUNK, file_beside, memory_from_png, parameters_from_png, request_from_png
@@ -56,7 +56,8 @@ def saved(folder: Path, request: GenerateRequest = REQUEST) -> list[Path]:
 
 @pytest.mark.parametrize("prompt", ODD.values(), ids=ODD)
 def test_a_request_comes_back_from_its_picture(tmp_path: Path, prompt: str) -> None:
-    request = replace(REQUEST, prompt=prompt, negative_prompt=prompt[::-1])
+    loras = prompts.loras(prompt)
+    request = replace(REQUEST, prompt=prompt, negative_prompt=prompt[::-1], loras=loras)
     for path in saved(tmp_path, request):
         assert request_from_png(path) == request
 
