@@ -148,7 +148,7 @@ def test_building_the_page_imports_nothing_heavy(store: Store, tmp_path: Path) -
     process = start(tmp_path, store.weights, "--port", str(free_port()), program=("-c", PROBE))
     assert process.wait(timeout=START_SECONDS) == 0, log_of(tmp_path)
     seen = json.loads(log_of(tmp_path))
-    assert seen["tabs"] == len(CONDITIONS) + 2
+    assert seen["tabs"] == len(CONDITIONS) + 3
     assert {"gradio", "cv2", "numpy", "pipelines"} <= set(seen["modules"])
     heavy = {"torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors"}
     assert heavy.isdisjoint(seen["modules"])
