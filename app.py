@@ -53,7 +53,14 @@ def serve(chosen: Settings) -> None:
     limits = LIMITS[chosen.profile]
     store = Store(chosen.weights)
     family = home.default_family(chosen.model, store)
-    worker = Worker(weights=chosen.weights, outputs=chosen.outputs, device=chosen.device, family=family)
+    worker = Worker(
+        weights=chosen.weights,
+        outputs=chosen.outputs,
+        device=chosen.device,
+        family=family,
+        memory=chosen.memory,
+        memory_mode=chosen.memory_mode,
+    )
     fetching = Fetching(weights=chosen.weights, hub=chosen.hub)
     engine = home.lasting_engine(worker, limits, in_process=chosen.space, fetching=fetching)
     logs.configure(chosen.outputs / "logs", chosen.profile)  # the folder is ours from here on

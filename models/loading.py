@@ -132,10 +132,11 @@ def fit_rgb(vae: Decoder) -> torch.Tensor:
 def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     """The module of a key on the CPU, frozen, in `dtype`; missing or broken files are refused in words."""
     store.require(key.family, key.name if key.part == "control" else None)
-    return read(_folder(store, key), key.part, dtype, what=key)
+    return read(folder_of(store, key), key.part, dtype, what=key)
 
 
-def _folder(store: Store, key: ModelKey) -> Path:
+def folder_of(store: Store, key: ModelKey) -> Path:
+    """Where the files of a key are."""
     if key.part == "control":
         return store.control(key.family, key.name)
     return store.preview(key.family) if key.part == "preview" else store.base(key.family)

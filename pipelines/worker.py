@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from models.memory import AUTO
 from models.store import Store
 from pipelines import results
 from pipelines.messages import EngineState
@@ -18,7 +19,8 @@ from pipelines.runner import Handler, KeepFinished
 class Worker:
     """Loads models from `weights` and saves pictures in `outputs`, or in `folder` where one is given.
 
-    Calling it prepares: torch is imported there and then, and `family` is loaded before any job.
+    Calling it prepares: torch is imported there and then, and `family` is loaded before any job. `memory` is
+    how many bytes of the device are filled at most, `memory_mode` how models share it.
     """
 
     weights: Path
@@ -26,6 +28,8 @@ class Worker:
     device: str
     family: str
     folder: Path | None = None
+    memory: int | None = None
+    memory_mode: str = AUTO
 
     def __call__(self, report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
         from models import torchvision_ops
@@ -36,7 +40,7 @@ class Worker:
         from pipelines.generate import warm
         from pipelines.networks import AnnotateJobs
 
-        chosen = choose(self.device)
+        chosen = choose(self.device, memory=self.memory, mode=self.memory_mode)
         ready = EngineState(phase="ready", device=chosen.title)
         store = Store(self.weights)
         cache = ModelCache(
