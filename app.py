@@ -58,6 +58,8 @@ def serve(chosen: Settings) -> None:
         device=chosen.device,
         family=family,
         bases=store.bases,
+        memory=chosen.memory,
+        memory_mode=chosen.memory_mode,
     )
     fetching = Fetching(weights=chosen.weights, hub=chosen.hub)
     engine = home.lasting_engine(worker, limits, in_process=chosen.space, fetching=fetching)

@@ -171,14 +171,7 @@ def generate(given: argparse.Namespace) -> None:
     store = home.open_store(given.weights, given.model)
     family = home.default_model(given.model, store)
     values = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
-    worker = Worker(
-        weights=given.weights,
-        outputs=given.out,
-        folder=given.out,
-        device=given.device,
-        family=family,
-        bases=store.bases,
-    )
+    worker = _worker(given, store, family, given.out, folder=given.out)
     for unit in units:
         control = str(unit.values.get(CONTROL.name, CONTROL.default))
         if lack := home.lack(store, family, unit.condition, control):
@@ -516,6 +509,22 @@ def _engine(worker: Worker) -> Iterator[Engine]:
         engine.close(patience=1)
 
 
+def _worker(
+    given: argparse.Namespace, store: Store, family: str, outputs: Path, *, folder: Path | None = None
+) -> Worker:
+    """The worker of one command, as its flags have it."""
+    return Worker(
+        weights=given.weights,
+        outputs=outputs,
+        folder=folder,
+        device=given.device,
+        family=family,
+        bases=store.bases,
+        memory=given.memory,
+        memory_mode=given.memory_mode,
+    )
+
+
 def _desk(engine: Engine, worker: Worker) -> Desk:
     """A desk whose networks are the engine's, which starts when the first one is wanted."""
 
@@ -538,9 +547,7 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
 def _annotating(given: argparse.Namespace) -> Iterator[Callable[..., Annotation]]:
     """`Desk.annotation`. What goes to the networks and comes back is gone after each picture."""
     with tempfile.TemporaryDirectory() as folder:
-        worker = Worker(
-            weights=given.weights, outputs=Path(folder), device=given.device, family=next(iter(FAMILIES))
-        )
+        worker = _worker(given, Store(given.weights), next(iter(FAMILIES)), Path(folder))
         with _engine(worker) as engine:
             desk = _desk(engine, worker)
 

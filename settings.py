@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from errors import NOT_ALLOWED, PARAM_CHOICE
+from errors import NOT_ALLOWED, PARAM_CHOICE, ArmatureError
 from gate import Profile
 from models.catalogue import FAMILIES
 from models.hub import HUB, Hub
+from models.memory import AUTO, MODES, check_mode, parse_bytes
 
 ROOT = Path(__file__).resolve().parent
 PROFILES: tuple[Profile, ...] = get_args(Profile)
@@ -20,13 +21,18 @@ OPENING = ("GRADIO_VIBE_MODE", "GRADIO_ALLOWED_PATHS", "GRADIO_MCP_SERVER")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that can be set from outside. `model` "auto" takes the first family that is there."""
+    """All that can be set from outside. `model` "auto" takes the first family that is there.
+
+    `memory` is how many bytes of the device are filled at most, None for as many as are free.
+    """
 
     weights: Path = ROOT / "weights"
     outputs: Path = ROOT / "outputs"
     cache: Path = ROOT / ".cache"
     model: str = "auto"
     device: str = "auto"
+    memory: int | None = None
+    memory_mode: str = AUTO
     profile: Profile = "local"
     host: str = "127.0.0.1"
     port: int = 7860
@@ -54,6 +60,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         outputs=Path(environment.get("ARMATURE_OUTPUTS") or defaults.outputs),
         model=environment.get("ARMATURE_MODEL") or defaults.model,
         device=environment.get("ARMATURE_DEVICE") or defaults.device,
+        memory=parse_bytes(environment.get("ARMATURE_MEMORY") or AUTO),
+        memory_mode=check_mode(environment.get("ARMATURE_MEMORY_MODE") or AUTO),
         profile=profile,
         host="0.0.0.0" if space else defaults.host,
         hosts=tuple(filter(None, [environment.get("SPACE_HOST")])),
@@ -100,6 +108,8 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
         outputs=given.outputs,
         model=given.model,
         device=given.device,
+        memory=given.memory,
+        memory_mode=given.memory_mode,
         profile=profile,
         host=given.host,
         port=given.port,
@@ -132,6 +142,21 @@ def add_shared_flags(parser: argparse.ArgumentParser, base: Settings) -> None:
         help=f"auto, {', '.join(FAMILIES)}, or a base of your own by its name or path (%(default)s)",
     )
     parser.add_argument("--device", default=base.device, help="auto, cpu, cuda, cuda:1, mps (%(default)s)")
+    parser.add_argument(
+        "--memory",
+        type=_bytes,
+        default=base.memory,
+        metavar="BYTES",
+        help="how much of the device to fill at most, such as 6GB (auto: what is free)",
+    )
+    parser.add_argument(
+        "--memory-mode",
+        choices=(AUTO, *MODES),
+        default=base.memory_mode,
+        help="auto, or on a GPU "
+        + "; ".join(f"{mode.name}: {mode.help}" for mode in MODES.values())
+        + " (%(default)s)",
+    )
 
 
 def prepare_process(cache: Path) -> None:
@@ -153,6 +178,13 @@ def prepare_process(cache: Path) -> None:
     }
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+
+
+def _bytes(text: str) -> int | None:
+    try:
+        return parse_bytes(text)
+    except ArmatureError as error:
+        raise argparse.ArgumentTypeError(error.message) from None
 
 
 def _port(text: str) -> int:

@@ -168,9 +168,9 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     """The module of a key on the CPU, frozen, in `dtype`; missing or broken files are refused in words."""
     if key.part == "lora":
         with refusing(key):
-            return lora.read(extras.find(store, extras.LORA, key.name), dtype)
+            return lora.read(folder_of(store, key), dtype)
     _require(store, key)
-    path = _place(store, key)
+    path = folder_of(store, key)
     try:
         if path.is_file():
             return _read_file(store, key, path, dtype)
@@ -213,7 +213,10 @@ def _read_file(store: Store, key: ModelKey, path: Path, dtype: torch.dtype) -> n
                 return single_file.control(path, config, dtype, pooled=served is not None and served.pooled)
 
 
-def _place(store: Store, key: ModelKey) -> Path:
+def folder_of(store: Store, key: ModelKey) -> Path:
+    """Where the files of a key are: a folder, or a single file."""
+    if key.part == "lora":
+        return extras.find(store, extras.LORA, key.name)
     if key.part == "control":
         return store.control(key.family, key.name)
     return store.preview(key.family) if key.part == "preview" else store.base(key.family)

@@ -60,18 +60,24 @@ class Lora(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Way:
-    """The narrow way beside one layer: A as the layer's own kind of map, B behind it, times s."""
+    """The narrow way beside one layer: A as the layer's own kind of map, B behind it, times s.
+
+    The factors are those of the LoRA itself, which may travel between devices; they take their shapes as
+    they are asked.
+    """
 
     down: torch.Tensor
     up: torch.Tensor
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
     scale: float
 
     def added(self, layer: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """The layer's answer y to x, with s B A x added."""
+        down, up = self.down.reshape(self.shapes[0]), self.up.reshape(self.shapes[1])
         if isinstance(layer, nn.Conv2d):
-            inner = functional.conv2d(x, self.down, None, layer.stride, layer.padding, layer.dilation)
-            return y.add_(functional.conv2d(inner, self.up), alpha=self.scale)
-        return y.add_(functional.linear(functional.linear(x, self.down), self.up), alpha=self.scale)
+            inner = functional.conv2d(x, down, None, layer.stride, layer.padding, layer.dilation)
+            return y.add_(functional.conv2d(inner, up), alpha=self.scale)
+        return y.add_(functional.linear(functional.linear(x, down), up), alpha=self.scale)
 
 
 Ways: TypeAlias = Mapping[nn.Module, tuple[Way, ...]]
@@ -204,7 +210,7 @@ def _fitted(
     assert isinstance(layer, nn.Linear | nn.Conv2d)
     rank, (out, *into) = len(down), layer.weight.shape
     ends = [1] * (len(into) - 1)
-    wanted = [(rank, *into), (out, rank, *ends)]
+    wanted = ((rank, *into), (out, rank, *ends))
     if [down.numel(), up.numel()] != [torch.Size(shape).numel() for shape in wanted]:
         raise MODEL_PAIRING(
             f"The LoRA {name} was made for another base: its layers have other shapes",
@@ -212,4 +218,4 @@ def _fitted(
             allowed=" and ".join(map(str, wanted)),
             todo="Choose a LoRA that was made for your base",
         )
-    return Way(down.reshape(wanted[0]), up.reshape(wanted[1]), scale)
+    return Way(down, up, wanted, scale)

@@ -64,7 +64,7 @@ def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batc
     for seed in request.seeds:
         generator = torch.Generator().manual_seed(seed)
         scheduler = schedulers.build(request.scheduler, cache.scheduler_config(request.model), request.steps)
-        start = _start(request, scene, scheduler, generator, models.unet)
+        start = _start(request, scene, scheduler, generator, models.unet, positive.device)
         state = PictureState(
             x_t=start.x_t,
             scheduler=scheduler,
@@ -109,9 +109,14 @@ def _hints(request: GenerateRequest, brought: Brought, models: "Models") -> tupl
 
 
 def _start(
-    request: GenerateRequest, scene: Scene | None, scheduler: Any, generator: torch.Generator, unet: Any
+    request: GenerateRequest,
+    scene: Scene | None,
+    scheduler: Any,
+    generator: torch.Generator,
+    unet: Any,
+    device: torch.device,
 ) -> Start:
     if scene is not None:
         return from_scene(scene, request, scheduler, generator)
     shape = (1, unet.config.in_channels, request.height // LATENT, request.width // LATENT)
-    return from_noise(shape, scheduler, generator, unet.device)
+    return from_noise(shape, scheduler, generator, device)

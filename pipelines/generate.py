@@ -5,10 +5,11 @@ classifier-free guidance (https://arxiv.org/abs/2207.12598). State and evaluatio
 keeps all that one picture needs, `evaluate` asks the networks about any number of pictures and keeps nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -17,6 +18,7 @@ from errors import NUMERIC
 from models.catalogue import family_of
 from models.loading import Decoder, ModelKey, Part, Text, Vae
 from models.lora import beside
+from models.memory import Stage, fitting
 from models.store import Store
 from pipelines import outfit, own_files
 from pipelines.beginning import begin
@@ -26,16 +28,19 @@ from pipelines.preview import preview, to_pixels
 from pipelines.request import GenerateRequest, Made, Progress, Result
 from pipelines.residuals import residuals
 from pipelines.state import PictureState
+from pipelines.workplace import Workplace
 
+T = TypeVar("T")
 PREVIEW_EVERY = 3
 PIXELS_AT_ONCE = {"cpu": 512 * 512, "mps": 512 * 512, "cuda": 8 * 512 * 512}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The networks of one request on one device; the controls by their names, and a small decoder if any.
+    """The networks of one request; the controls by their names, and a small decoder if any.
 
-    `outfit` are the LoRAs that U-Net and text encoder wear while they are asked.
+    `outfit` are the LoRAs that U-Net and text encoder wear while they are asked. Without a `place` they are
+    all on one device already, and nobody helps when that has no memory.
     """
 
     text: Text
@@ -44,6 +49,11 @@ class Models:
     controls: Mapping[str, Any]
     small: Decoder | None = None
     outfit: Outfit = field(default_factory=Outfit)
+    place: Workplace | None = None
+
+    def work(self, stage: Stage, act: Callable[[bool], T]) -> T:
+        """What `act` answers with the models of a stage on the device; see `Workplace.work`."""
+        return act(False) if self.place is None else self.place.work(stage, act)
 
 
 def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress | Result]:
@@ -53,7 +63,7 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
     """
     yield Progress(stage="loading", step=0, total=request.steps)
     with borrow(request, cache) as models:
-        batch = begin(request, models, cache)
+        batch = models.work("begin", lambda thrifty: begin(request, models, cache))
         groups = together(batch.states, request, cache.device.kind)
         total = sum(group[0].steps for group in groups)
         images: list[Pixels] = []
@@ -61,12 +71,12 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
         for group in groups:
             for step in denoise(models, group):
                 shown = step % PREVIEW_EVERY == 0 or step == group[0].steps
-                picture = preview(models.vae.rgb, group[0].x_0, models.small) if shown else None
+                picture = models.work("step", partial(_preview, models, group[0])) if shown else None
                 yield Progress(stage="denoising", step=before + step, total=total, preview=picture)
             before += group[0].steps
             for state in group:
                 yield Progress(stage="decoding", step=before, total=total)
-                pixels = batch.finished(decode(models.vae, state.x_t))
+                pixels = batch.finished(models.work("decode", partial(_decoded, models, state)))
                 made = Made(pixels=pixels, seed=request.seeds[len(images)])
                 images.append(made.pixels)
                 yield Progress(stage="decoding", step=before, total=total, made=made)
@@ -96,10 +106,17 @@ def denoise(models: Models, states: Sequence[PictureState]) -> Iterator[int]:
     """Take every picture to its end, a step of each at a time; yields how many steps were taken."""
     step = 0
     while running := [state for state in states if state.step < state.steps]:
-        for state, eps in zip(running, evaluate(models, running), strict=True):
+        for state, eps in zip(running, models.work("step", partial(_asked, models, running)), strict=True):
             state.advance(eps)
         step += 1
         yield step
+
+
+def _asked(models: Models, states: Sequence[PictureState], thrifty: bool) -> list[torch.Tensor]:
+    """The noise to take out of each picture; with thrift, one picture is asked about after the other."""
+    if not thrifty:
+        return evaluate(models, states)
+    return [eps for state in states for eps in evaluate(models, [state])]
 
 
 def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tensor]:
@@ -137,15 +154,24 @@ def decode(vae: Vae, x_0: torch.Tensor) -> Pixels:
     return to_pixels(picture)
 
 
+def _preview(models: Models, state: PictureState, thrifty: bool) -> Pixels:
+    return preview(models.vae.rgb, state.x_0, models.small)
+
+
+def _decoded(models: Models, state: PictureState, thrifty: bool) -> Pixels:
+    return decode(models.vae, state.x_t)
+
+
 @contextmanager
 def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
-    """The models of a request, on the device until the block ends."""
+    """The models of a request, held until the block ends; on the device while they `work`."""
     names = {unit.network(request.family) for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
     text, unet, vae, *small = base_keys(request.model, cache.store)
     own_files.require(cache.store, request)
     loras = outfit.keys(request, cache.store)
-    with cache.use((text, unet, vae, *small, *controls.values(), *loras)) as lent:
+    keys = (text, unet, vae, *small, *controls.values(), *loras)
+    with cache.hold(keys) as lent:
         encoder = cast(Text, lent[text])
         yield Models(
             text=encoder,
@@ -154,6 +180,7 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
             controls={name: lent[key] for name, key in controls.items()},
             small=cast(Decoder, lent[small[0]]) if small else None,
             outfit=outfit.dressed(loras, lent, unet=lent[unet], text=encoder),
+            place=Workplace(request, cache, keys, width=cast(Any, lent[unet]).config.block_out_channels[0]),
         )
 
 
@@ -166,6 +193,9 @@ def base_keys(model: str, store: Store) -> tuple[ModelKey, ...]:
 
 
 def warm(family: str, cache: ModelCache) -> None:
-    """Load a family's base ahead of the first request."""
-    with cache.use(base_keys(family, cache.store)):
-        pass
+    """Load a family's base ahead of the first request, and bring it to the device where all of it fits."""
+    keys = base_keys(family, cache.store)
+    with cache.hold(keys):
+        if fitting(cache.sizes(keys), cache.device.budget).together:
+            with cache.use(keys):
+                pass

@@ -38,7 +38,7 @@ def preview(rgb: torch.Tensor, x_0: torch.Tensor, small: Decoder | None = None) 
         size = (max(1, round(height * part)), max(1, round(width * part)))
         return to_pixels(small.decode(interpolate(x_0, size=size, mode="area")))
     size = (max(1, int(height * scale)), max(1, int(width * scale)))
-    weight, bias = rgb.float().split((len(rgb) - 1, 1))
+    weight, bias = torch.as_tensor(rgb, device=x_0.device).float().split((len(rgb) - 1, 1))
     colours = (x_0.float().movedim(1, -1) @ weight + bias).movedim(-1, 1)
     return to_pixels(interpolate(colours, size=size, mode="bilinear"))
 

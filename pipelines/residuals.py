@@ -25,7 +25,7 @@ def residuals(
     for name in dict.fromkeys(hint.control for row in rows for hint in row.hints):
         pairs = [(i, hint) for i, row in enumerate(rows) for hint in row.hints if hint.control == name]
         index = torch.tensor([i for i, _ in pairs], device=x.device)
-        features = torch.cat([features_of(hint, controls[name]) for _, hint in pairs])
+        features = torch.cat([features_of(hint, controls[name], x.device) for _, hint in pairs])
         parts = encoded(controls[name], x[index], t[index], text[index], features)
         parts = weighted(parts, [hint for _, hint in pairs], pooled=is_pooled(controls[name]))
         added = [part.new_zeros((len(rows), *part.shape[1:])).index_add_(0, index, part) for part in parts]
@@ -33,11 +33,12 @@ def residuals(
     return total
 
 
-def features_of(hint: Hint, control: Any) -> torch.Tensor:
+def features_of(hint: Hint, control: Any, device: torch.device) -> torch.Tensor:
     """The hint network's view (1, C, h, w) of a hint's map; found once, and kept with the hint."""
     if hint.features is None:
         is_bgr = control.config.controlnet_conditioning_channel_order == "bgr"
-        hint.features = control.controlnet_cond_embedding(hint.map.flip(1) if is_bgr else hint.map)
+        map = torch.as_tensor(hint.map.flip(1) if is_bgr else hint.map, device=device)
+        hint.features = control.controlnet_cond_embedding(map)
     return hint.features
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from models.memory import AUTO
 from models.store import Store
 from pipelines import results
 from pipelines.messages import EngineState
@@ -20,6 +21,7 @@ class Worker:
 
     Calling it prepares: torch is imported there and then, and `family`, or a base of one's own with the
     controls of a family, is loaded before any job. `bases` is where those are, if not in the weights.
+    `memory` is how many bytes of the device are filled at most, `memory_mode` how models share it.
     """
 
     weights: Path
@@ -28,6 +30,8 @@ class Worker:
     family: str
     folder: Path | None = None
     bases: Path | None = None
+    memory: int | None = None
+    memory_mode: str = AUTO
 
     def __call__(self, report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
         from models import torchvision_ops
@@ -38,7 +42,7 @@ class Worker:
         from pipelines.generate import warm
         from pipelines.networks import AnnotateJobs
 
-        chosen = choose(self.device)
+        chosen = choose(self.device, memory=self.memory, mode=self.memory_mode)
         state = EngineState(device=chosen.title, budget=chosen.budget)
         store = Store(self.weights, self.bases)
 

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "params": (),
     "gate": (),
     "logs": ("gate",),
-    "settings": ("gate", "models.catalogue", "models.hub"),
+    "settings": ("gate", "models.catalogue", "models.hub", "models.memory"),
     "models": (),
     "annotators": ("models.catalogue",),
     "conditions": ("annotators", "models.catalogue"),

@@ -11,7 +11,7 @@ from errors import ArmatureError
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WEIGHTS", "OUTPUTS", "MODEL", "DEVICE", "PROFILE"):
+    for name in ("WEIGHTS", "OUTPUTS", "MODEL", "DEVICE", "PROFILE", "MEMORY", "MEMORY_MODE"):
         monkeypatch.delenv(f"ARMATURE_{name}", raising=False)
     monkeypatch.delenv("SPACE_ID", raising=False)
 
@@ -28,6 +28,26 @@ def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("ARMATURE_MODEL", "sd15")
     chosen = settings.from_command_line(["--weights", "/b", "--port", "8000"])
     assert (chosen.weights, chosen.device, chosen.model, chosen.port) == (Path("/b"), "cpu", "sd15", 8000)
+
+
+def test_memory_comes_from_flags_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (settings.from_command_line([]).memory, settings.from_command_line([]).memory_mode) == (
+        None,
+        "auto",
+    )
+    monkeypatch.setenv("ARMATURE_MEMORY", "6GB")
+    monkeypatch.setenv("ARMATURE_MEMORY_MODE", "parts")
+    chosen = settings.from_command_line([])
+    assert (chosen.memory, chosen.memory_mode) == (6 * 10**9, "parts")
+    chosen = settings.from_command_line(["--memory", "800MB", "--memory-mode", "blocks"])
+    assert (chosen.memory, chosen.memory_mode) == (8 * 10**8, "blocks")
+
+
+@pytest.mark.parametrize(("name", "value"), [("MEMORY", "much"), ("MEMORY_MODE", "tiny")])
+def test_memory_that_means_nothing_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ARMATURE_{name}", value)
+    with pytest.raises(ArmatureError, match=value):
+        settings.from_command_line([])
 
 
 @pytest.mark.parametrize("flag", ["--share", "--share-open"])
@@ -48,7 +68,17 @@ def test_an_unknown_profile_is_refused() -> None:
         settings.from_environment({"ARMATURE_PROFILE": "open"})
 
 
-@pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "x"], ["--profile", "open"], ["--what"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "0"],
+        ["--port", "x"],
+        ["--profile", "open"],
+        ["--what"],
+        ["--memory", "x"],
+        ["--memory-mode", "x"],
+    ],
+)
 def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         settings.from_command_line(arguments)

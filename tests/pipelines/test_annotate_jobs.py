@@ -12,10 +12,11 @@ import torch
 from annotators import ANNOTATORS, annotate
 from annotators.base import Pixels
 from errors import ArmatureError
+from models.carrying import bytes_of
 from models.loading import ModelKey
 from models.store import Store
 from pipelines import networks
-from pipelines.cache import ModelCache, bytes_of
+from pipelines.cache import ModelCache
 from pipelines.engine import Engine
 from pipelines.homes import ThreadHome
 from pipelines.jobs import Job, JobBook
