@@ -25,11 +25,6 @@ DTYPES: dict[str, torch.dtype] = {
 SHARE = {"cuda": 0.75, "mps": 0.6, "cpu": 0.6}
 APART = ("cuda",)  # has a memory of its own, apart from the machine's
 RESTING_SHARE = 0.5  # the part of the machine's free memory that models at rest may fill
-# How the allocators of CPU, MPS and CUDA's libraries say that there is no memory, in a plain RuntimeError.
-NO_MEMORY = (
-    *("DefaultCPUAllocator: can't allocate memory", "MPS backend out of memory"),
-    *("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
-)
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -161,10 +156,3 @@ def _free_host_bytes() -> int:
     if limit.is_file() and used.is_file() and limit.read_text().strip().isdecimal():
         free = min(free, int(limit.read_text()) - int(used.read_text()))
     return max(free, 0)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there was no memory: torch has a class for it, and older words."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)

@@ -50,7 +50,7 @@ class Brought:
     mask: Mask | None
 
 
-def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batch:
+def begin(request: GenerateRequest, models: "Models", cache: ModelCache, *, in_strips: bool = False) -> Batch:
     """The request with its prompts encoded, its pictures read, and each picture's noise from its seed."""
     guided = request.guidance > 1
     read = reader(request, models.text, models.outfit, cache.store)
@@ -58,7 +58,7 @@ def begin(request: GenerateRequest, models: "Models", cache: ModelCache) -> Batc
     brought = bring(request, cache)
     scene = None
     if brought.init is not None:
-        scene = open_scene(request, brought.init, brought.mask, models.vae)
+        scene = open_scene(request, brought.init, brought.mask, models.vae, in_strips=in_strips)
     hints = _hints(request, brought, models)
     states = []
     for seed in request.seeds:

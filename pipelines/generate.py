@@ -5,6 +5,7 @@ classifier-free guidance (https://arxiv.org/abs/2207.12598). State and evaluatio
 keeps all that one picture needs, `evaluate` asks the networks about any number of pictures and keeps nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,15 +22,16 @@ from models.lora import beside
 from models.memory import Stage, fitting
 from models.store import Store
 from pipelines import outfit, own_files
-from pipelines.beginning import begin
+from pipelines.beginning import Batch, begin
 from pipelines.cache import ModelCache
 from pipelines.outfit import Outfit
-from pipelines.preview import preview, to_pixels
+from pipelines.preview import LATENT, preview, to_pixels
 from pipelines.request import GenerateRequest, Made, Progress, Result
 from pipelines.residuals import residuals
 from pipelines.state import PictureState
 from pipelines.workplace import Workplace
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 PREVIEW_EVERY = 3
 PIXELS_AT_ONCE = {"cpu": 512 * 512, "mps": 512 * 512, "cuda": 8 * 512 * 512}
@@ -55,6 +57,11 @@ class Models:
         """What `act` answers with the models of a stage on the device; see `Workplace.work`."""
         return act(False) if self.place is None else self.place.work(stage, act)
 
+    def is_large(self, height: int, width: int) -> bool:
+        """Whether coding a picture of so many pixels at once would need more than is left on the device."""
+        room = self.place.room if self.place else None
+        return room is not None and self.vae.bytes_at_once(height, width) > room
+
 
 def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress | Result]:
     """Make the pictures of a request. Yields before loading, after every step and before every decoding.
@@ -63,7 +70,7 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
     """
     yield Progress(stage="loading", step=0, total=request.steps)
     with borrow(request, cache) as models:
-        batch = models.work("begin", lambda thrifty: begin(request, models, cache))
+        batch = models.work("begin", partial(_begun, request, models, cache))
         groups = together(batch.states, request, cache.device.kind)
         total = sum(group[0].steps for group in groups)
         images: list[Pixels] = []
@@ -143,23 +150,38 @@ def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tenso
 
 
 @torch.no_grad()
-def decode(vae: Vae, x_0: torch.Tensor) -> Pixels:
-    """The picture, RGB uint8 (H, W, 3), of latents (1, 4, h, w); one that is not finite is refused."""
-    picture = vae.decode(x_0)
-    if not torch.isfinite(picture).all():
+def decode(vae: Vae, x_0: torch.Tensor, *, in_strips: bool = False) -> Pixels:
+    """The picture, RGB uint8 (H, W, 3), of latents (1, 4, h, w); one that is not finite is refused.
+
+    Where the decoder's number format is to blame, float32 has a try as well.
+    """
+    picture = vae.decode_in_strips(x_0) if in_strips else vae.decode(x_0)
+    if torch.isfinite(picture).all():
+        return to_pixels(picture)
+    exact = vae.in_float32() if torch.isfinite(x_0).all() else None
+    if exact is None:
         raise NUMERIC(
             "The numbers of this picture left the range of the device",
             todo="Lower the guidance or the control strength, or choose another seed or scheduler",
         )
-    return to_pixels(picture)
+    log.warning("the decoder left the range of %s, and is asked once more in float32", vae.autoencoder.dtype)
+    return decode(exact, x_0, in_strips=in_strips)
 
 
 def _preview(models: Models, state: PictureState, thrifty: bool) -> Pixels:
     return preview(models.vae.rgb, state.x_0, models.small)
 
 
+def _begun(request: GenerateRequest, models: Models, cache: ModelCache, thrifty: bool) -> Batch:
+    in_strips = thrifty or models.is_large(request.height, request.width)
+    return begin(request, models, cache, in_strips=in_strips)
+
+
 def _decoded(models: Models, state: PictureState, thrifty: bool) -> Pixels:
-    return decode(models.vae, state.x_t)
+    height, width = state.x_t.shape[-2:]
+    return decode(
+        models.vae, state.x_t, in_strips=thrifty or models.is_large(LATENT * height, LATENT * width)
+    )
 
 
 @contextmanager

@@ -34,14 +34,17 @@ class Scene:
 
 
 @torch.no_grad()
-def open_scene(request: GenerateRequest, original: Pixels, mask: Mask | None, vae: Vae) -> Scene:
+def open_scene(
+    request: GenerateRequest, original: Pixels, mask: Mask | None, vae: Vae, *, in_strips: bool = False
+) -> Scene:
     """The start picture of a request through the encoder, once for all that is made from it."""
-    spread = vae.encode(to_picture(original))
+    spread = vae.encode(to_picture(original), in_strips=in_strips)
     if mask is None:
         return Scene(original=original, spread=spread)
     filled = None
     if request.denoise < 1 and FILLS[request.fill].from_around:
-        filled = vae.encode(to_picture(masking.filled_from_around(original, mask)))
+        around = to_picture(masking.filled_from_around(original, mask))
+        filled = vae.encode(around, in_strips=in_strips)
     small = torch.tensor(masking.latent_mask(mask, LATENT), device=spread.mean.device)
     return Scene(original=original, spread=spread, mask=mask, latent_mask=small[None, None], filled=filled)
 

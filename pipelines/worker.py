@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from errors import GPU_OOM, DeviceError
 from models.memory import AUTO
 from models.store import Store
 from pipelines import results
 from pipelines.messages import EngineState
 from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import GenerateRequest, Made, Progress, Result, Saved
-from pipelines.runner import Handler, KeepFinished
+from pipelines.runner import Handler, KeepFinished, bare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,19 @@ class Worker:
         }
 
     def _generate(self, job_id: str, request: GenerateRequest, cache: Any) -> Iterator[Progress | Saved]:
+        """What `_made` says; where the device had no memory for it, the next job begins on an empty one."""
+        short = None
+        try:
+            yield from self._made(job_id, request, cache)
+        except DeviceError as error:
+            if error.code is not GPU_OOM:
+                raise
+            short = bare(error)
+        if short is not None:  # outside the except, whose traceback keeps what was computed
+            cache.clear()
+            raise short
+
+    def _made(self, job_id: str, request: GenerateRequest, cache: Any) -> Iterator[Progress | Saved]:
         """The loop's own progress, then the result, saved; told to keep what is finished, that much of it."""
         from pipelines.generate import generate
         from pipelines.judging import judged, judged_at_once

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from errors import GPU_OOM, ArmatureError
+from errors import GPU_OOM, ArmatureError, means
 from models.catalogue import FAMILIES
-from models.device import is_out_of_memory
 from models.loading import ModelKey
 from models.memory import MODES, STAGES, THRIFTIEST, MemoryMode, Stage, fitting, need
 from pipelines.cache import ModelCache
@@ -72,7 +71,7 @@ class Workplace:
             with self._there(stage):
                 return (act(),)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not means(GPU_OOM, error):
                 raise
             log.warning("out of memory (%s, %s): %s", stage, self.mode.name, str(error).partition("\n")[0])
         return None

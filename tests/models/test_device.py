@@ -95,28 +95,6 @@ def test_a_processor_has_nowhere_for_models_to_rest() -> None:
     assert refusal.value.code.name == "PARAM_CHOICE"
 
 
-@pytest.mark.parametrize(
-    ("error", "answer"),
-    [
-        (torch.OutOfMemoryError("no"), True),
-        (MemoryError(), True),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), True),
-        (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
-        (RuntimeError("CUDA error: out of memory"), True),
-        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
-        (ValueError("CUDA error: out of memory"), False),
-    ],
-)
-def test_there_are_many_words_for_no_memory(error: Exception, answer: bool) -> None:
-    assert device.is_out_of_memory(error) is answer
-
-
-def test_this_machine_says_it_in_words_that_are_known() -> None:
-    with pytest.raises(RuntimeError) as refusal:
-        torch.empty(2**60, dtype=torch.uint8)
-    assert device.is_out_of_memory(refusal.value)
-
-
 def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "CGROUP", tmp_path)
     free = device.choose("cpu").budget
