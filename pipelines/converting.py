@@ -64,6 +64,7 @@ def convert(source: Path, target: Path, limits: Limits, *, patience: float = PAT
         found = inspect.look(aside)
         if found.kind is inspect.UNKNOWN:
             raise _refusal(source.name, MODEL_ARCH.name, found.title)
+        shutil.copymode(source, aside)  # whoever could read the one can read the other
         durable.settle(aside, target)
     finally:
         with suppress(OSError):

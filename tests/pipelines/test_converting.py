@@ -68,9 +68,11 @@ def test_a_pickled_base_becomes_the_same_tensors(old: bool, store: Store, tmp_pa
     trained = {"state_dict": tensors, "epoch": 3, "optimizer_states": [{"lr": 0.1}]}
     source = tmp_path / "mine.ckpt"
     torch.save(trained, source, _use_new_zipfile_serialization=not old)
+    source.chmod(0o640)
     target = converting.default_target(source)
     found = converting.convert(source, target, LOCAL)
     assert (target.name, found.kind.name) == ("mine.safetensors", "checkpoint")
+    assert target.stat().st_mode & 0o777 == 0o640
     made = load_file(target)
     assert made.keys() == tensors.keys()
     assert all(
