@@ -13,6 +13,7 @@ from pipelines.request.fetching import in_words
 from tests.annotators import random_weights
 from tests.browsing import PATIENCE, Studio
 from tests.e2e.conftest import Seen
+from tests.e2e.test_jobs import forgive_the_cut, reload
 from tests.fake_hub import FakeHub, fake_hub
 from tests.models import made_files
 from tests.serving import App, serving, until
@@ -77,7 +78,7 @@ def press(studio: Studio, where: str, words: str) -> None:
 
 
 def test_fetched_with_a_pause_used_and_removed(
-    studio: Studio, hub: FakeHub, weights: Path, scene: Path
+    studio: Studio, seen: Seen, hub: FakeHub, weights: Path, scene: Path
 ) -> None:
     size = in_words(len(hub.files[f"{REPO}/{FILE}"]))
     studio.wait_for_text(ROW, "for research only · lllyasviel/Annotators")
@@ -89,12 +90,12 @@ def test_fetched_with_a_pause_used_and_removed(
     hub.fail(FILE, "holds", 1)
     press(studio, ROW, f"Fetch {size}")
     studio.wait_for_text(f"{ROW} .told", f"of {size}")
-    studio.page.reload()
-    studio.page.wait_for_selector("#canny-generate", timeout=PATIENCE)
+    reload(studio, seen)
     open_models(studio)
     studio.wait_for_text(f"{ROW} .told", f"of {size}")
     press(studio, ROW, "Pause")
     studio.wait_for_text(f"{ROW}.paused .told", "Paused: ")
+    forgive_the_cut(seen)
     hub.go.set()
 
     press(studio, ROW, "Resume")
