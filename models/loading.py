@@ -59,6 +59,9 @@ class ModelKey:
 Rows: TypeAlias = Mapping[tuple[int, int], torch.Tensor]
 
 
+Rows: TypeAlias = Mapping[tuple[int, int], torch.Tensor]
+
+
 class Text(nn.Module):
     """CLIP's text encoder with its tokenizer, and the states of the prompts it read lately.
 
