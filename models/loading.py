@@ -43,7 +43,8 @@ BROKEN = (
 class ModelKey:
     """One module: a part of a family's base, or by name one of its controls, or an annotator's network.
 
-    `stamp` tells a file of one's own from another one of the same name that takes its place.
+    A decoder with a name is one of one's own, for the base of the family. `stamp` tells a file of one's own
+    from another one of the same name that takes its place.
     """
 
     part: Part
@@ -54,9 +55,6 @@ class ModelKey:
     def __str__(self) -> str:
         family = own_base(self.family) or (self.family and family_of(self.family).title)
         return f"{f'{family}: ' if family else ''}{PART_TITLES[self.part]} {self.name}".rstrip()
-
-
-Rows: TypeAlias = Mapping[tuple[int, int], torch.Tensor]
 
 
 Rows: TypeAlias = Mapping[tuple[int, int], torch.Tensor]
@@ -173,6 +171,8 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
         with refusing(key):
             return lora.read(extras.find(store, extras.LORA, key.name), dtype)
     _require(store, key)
+    if key.part == "vae" and key.name:
+        return _read_file(store, key, extras.find(store, extras.VAE, key.name), dtype)
     path = _place(store, key)
     try:
         if path.is_file():
