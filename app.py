@@ -37,7 +37,7 @@ def serve(chosen: Settings) -> None:
     from starlette.middleware import Middleware
 
     from gate import LIMITS
-    from models import bases, own
+    from models import bases, extras, own
     from pipelines import home, own_files
     from pipelines.fetching import Fetching
     from pipelines.pictures import PICTURES, PictureStore
@@ -79,6 +79,7 @@ def serve(chosen: Settings) -> None:
         lack=partial(home.annotator_lack, store),
         bases=partial(bases.models, store),
         own_files=partial(own_files.require, store),
+        vaes=partial(extras.names, store, extras.VAE),
     )
     shelf = WeightsShelf(fetching=fetching, open=limits.fetches)
     missing, own_controls = partial(home.lack, store), partial(own.controls, store)

@@ -64,6 +64,7 @@ from pipelines.request.controls import (
 )
 from pipelines.request.fetching import Fetched, FetchRequest, Offer, in_words
 from pipelines.request.intake import Desk, source_of
+from pipelines.request.presets import PRESET_PARAMS, PRESETS
 from pipelines.request.units import Unit, parse_sides, parse_unit
 from pipelines.results import write_png
 from pipelines.worker import Worker
@@ -170,7 +171,7 @@ def generate(given: argparse.Namespace) -> None:
     settings.prepare_process(settings.from_process().cache)
     store = home.open_store(given.weights, given.model)
     family = home.default_model(given.model, store)
-    values = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
+    values = _run_values(given)
     worker = _worker(given, store, family, given.out, folder=given.out)
     for unit in units:
         control = str(unit.values.get(CONTROL.name, CONTROL.default))
@@ -190,6 +191,12 @@ def generate(given: argparse.Namespace) -> None:
     _tell([*notices, *saved.notices])
     for image in saved.images:
         print(", ".join([str(image.path), *keeping.in_words([image.agreement])]))
+
+
+def _run_values(given: argparse.Namespace) -> dict[str, Any]:
+    """Prompts and settings by name; where a flag was left out, the preset's."""
+    asked = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
+    return PRESETS[given.preset].values | {name: value for name, value in asked.items() if value is not None}
 
 
 def info(given: argparse.Namespace) -> None:
@@ -777,8 +784,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--init", type=Path, metavar="IMAGE", help="the picture to begin with")
     sub.add_argument("--mask", type=Path, metavar="IMAGE", help="what of it is made anew, in white")
     sub.add_argument("--extend", metavar="SIDE=PIXELS,...", help="a larger canvas, such as left=64,top=128")
+    told = "; ".join(f"{preset.name}: {preset.help}" for preset in PRESETS.values())
+    preset = "steps, guidance and scheduler together, as far as they are left out"
+    sub.add_argument("--preset", choices=list(PRESETS), default="usual", help=f"{preset} ({told})")
     for param in OPTIONS:
-        _add_option(sub, param)
+        _add_option(sub, param, asked=param not in PRESET_PARAMS)
     for param in START_PARAMS:
         _add_option(sub, param, asked=False)
     settings.add_shared_flags(sub, settings.from_process())

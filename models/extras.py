@@ -31,6 +31,7 @@ class Sort:
 
 LORA = Sort(title="LoRA", folder="loras", kind="LoRA")
 EMBEDDING = Sort(title="textual inversion", folder="embeddings", kind="embedding")
+VAE = Sort(title="VAE", folder="vaes", kind="VAE")
 
 
 def names(store: Store, sort: Sort) -> tuple[str, ...]:

@@ -47,7 +47,8 @@ BROKEN = (
 class ModelKey:
     """One module: a part of a family's base, or by name one of its controls, or an annotator's network.
 
-    `stamp` tells a file of one's own from another one of the same name that takes its place.
+    A decoder with a name is one of one's own, for the base of the family. `stamp` tells a file of one's own
+    from another one of the same name that takes its place.
     """
 
     part: Part
@@ -245,6 +246,8 @@ def folder_of(store: Store, key: ModelKey) -> Path:
     """Where the files of a key are: a folder, or a single file."""
     if key.part == "lora":
         return extras.find(store, extras.LORA, key.name)
+    if key.part == "vae" and key.name:
+        return extras.find(store, extras.VAE, key.name)
     if key.part == "control":
         return store.control(key.family, key.name)
     return store.preview(key.family) if key.part == "preview" else store.base(key.family)

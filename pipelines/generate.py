@@ -16,6 +16,7 @@ import torch
 
 from annotators.base import Pixels
 from errors import NUMERIC
+from models import extras
 from models.catalogue import family_of
 from models.loading import Decoder, ModelKey, Part, Text, Vae
 from models.lora import beside
@@ -189,8 +190,11 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
     """The models of a request, held until the block ends; on the device while they `work`."""
     names = {unit.network(request.family) for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
-    text, unet, vae, *small = base_keys(request.model, cache.store)
     own_files.require(cache.store, request)
+    text, unet, vae, *small = base_keys(request.model, cache.store)
+    if request.vae:
+        stamp = extras.stamp(extras.find(cache.store, extras.VAE, request.vae))
+        vae = ModelKey(family=request.model, part="vae", name=request.vae, stamp=stamp)
     loras = outfit.keys(request, cache.store)
     keys = (text, unet, vae, *small, *controls.values(), *loras)
     with cache.hold(keys) as lent:

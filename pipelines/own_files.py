@@ -2,7 +2,7 @@
 
 from errors import MODEL_TOO_LARGE, PARAM_RANGE
 from models import extras, inspect
-from models.extras import EMBEDDING, LORA
+from models.extras import EMBEDDING, LORA, VAE
 from models.inspect.forms import header
 from models.store import Store, title
 from pipelines.request import GenerateRequest
@@ -15,6 +15,8 @@ def require(store: Store, request: GenerateRequest) -> None:
     """Refuse a request for files that are not there, are something else, or were made for another base."""
     for name, _ in request.loras:
         extras.require(store, LORA, name, request.model)
+    if request.vae:
+        extras.require(store, VAE, request.vae, request.model)
     for found in extras.words(store).named(f"{request.prompt}\n{request.negative_prompt}"):
         path = extras.require(store, EMBEDDING, found.stem, request.model)
         rows = max(one.side(0) if len(one.shape) > 1 else 1 for one in header(path).tensors.values())

@@ -524,3 +524,22 @@ def test_a_refusal_in_a_job_is_said_once(error: Exception, news: bool) -> None:
         "pipelines.runner", logging.ERROR, "", 0, "failed", (), (type(error), error, None)
     )
     assert cli._is_news(record) is news
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings"),
+    [
+        ((), (20, 7.5, "unipc")),
+        (("--preset", "lcm"), (4, 1.0, "lcm")),
+        (("--preset", "tcd"), (8, 1.0, "tcd")),
+        (("--steps", "6", "--preset", "lcm", "--guidance", "1.5"), (6, 1.5, "lcm")),
+        (("--steps", "20", "--preset", "tcd"), (20, 1.0, "tcd")),
+    ],
+)
+def test_a_preset_is_what_flags_that_are_left_out_have(
+    flags: tuple[str, ...], settings: tuple[int, float, str]
+) -> None:
+    given = cli._parser().parse_args(["generate", "--prompt", "p", "--out", "out", *flags])
+    values = cli._run_values(given)
+    assert (values["steps"], values["guidance"], values["scheduler"]) == settings
+    assert (values["clip_skip"], values["vae"], values["seed"]) == (0, "", -1)

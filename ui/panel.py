@@ -7,13 +7,16 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS
+from params import Param
+from pipelines.request.controls import ADVANCED_PARAMS, NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, VAE
 from pipelines.request.intake import Desk
 from ui.controls import widget
 from ui.fetching import Box, box
+from ui.presets import preset_buttons
 from ui.shown import Shown
 from ui.start import Start
 
+MODELS_OWN = "The model's own"
 # A reload, or another visit, finds the job again: that of this tab, or the last one of this browser.
 REMEMBER = """
 watch('value', () => {
@@ -120,7 +123,12 @@ def panel(desk: Desk, family: str) -> Panel:
             )
             with gr.Row():
                 for param in RUN_PARAMS:
-                    values[param.name] = widget(controls[param.name], min_width=220)
+                    if param not in ADVANCED_PARAMS:
+                        values[param.name] = widget(controls[param.name], min_width=220)
+            preset_buttons(values)
+            with gr.Accordion("Advanced", open=False, elem_id="advanced"), gr.Row():
+                for param in ADVANCED_PARAMS:
+                    values[param.name] = _advanced(desk, param)
     return Panel(
         values=values,
         start=start,
@@ -134,4 +142,23 @@ def panel(desk: Desk, family: str) -> Panel:
         info=info,
         board=gr.State(Board()),
         weights=weights,
+    )
+
+
+def vae_choices(desk: Desk) -> list[tuple[str, str]]:
+    """The model's own VAE, and those of the user's that are there at the moment."""
+    return [(MODELS_OWN, str(VAE.default)), *((name, name) for name in desk.vaes())]
+
+
+def _advanced(desk: Desk, param: Param) -> Component:
+    """A control that few need; a VAE is chosen among those that are there."""
+    if param is not VAE:
+        return widget(param, min_width=220)
+    return gr.Dropdown(
+        vae_choices(desk),
+        value=VAE.default,
+        label=VAE.label,
+        info="The model's, or one of your own.",
+        elem_id=VAE.name,
+        min_width=220,
     )

@@ -13,7 +13,7 @@ from conditions import CONDITIONS
 from errors import ArmatureError
 from pipelines.engine import Engine, Job
 from pipelines.request.composing import alone
-from pipelines.request.controls import CONTROL, PROMPT
+from pipelines.request.controls import CONTROL, PROMPT, VAE
 from pipelines.request.fetching import Shelf
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
@@ -26,7 +26,7 @@ from ui.endpoints import add_annotate, add_endpoint
 from ui.examples import is_example, tried
 from ui.fetching import Fetches
 from ui.models_tab import ModelsTab
-from ui.panel import Board, Panel, panel
+from ui.panel import Board, Panel, panel, vae_choices
 from ui.shown import arranged, can_be_arranged, shown
 from ui.start import Place
 from ui.visitors import visitor, wish
@@ -182,7 +182,7 @@ class Studio:
         marks: dict[str, Any] = {
             "fn": answers(partial(self._marks, tabs, shared)),
             "inputs": {shared.model}.union(*({tab.annotator, *tab.own.switches} for tab in tabs)),
-            "outputs": [shared.model, *(part for tab in tabs for part in tab.marks)],
+            "outputs": [shared.model, shared.values[VAE.name], *(part for tab in tabs for part in tab.marks)],
         }
         gr.on([page.load, shared.model.change], **marks, **quiet)
         models.news(**marks, **quiet)
@@ -338,6 +338,7 @@ class Studio:
     def _marks(self, tabs: list[ConditionTab], shared: Panel, raw: Raw) -> Updates:
         """The models there are; for each tab, its button, what it and its annotator lack, its controls."""
         marks: Updates = {shared.model: gr.update(choices=list(self._desk.models))}
+        marks[shared.values[VAE.name]] = gr.update(choices=vae_choices(self._desk))
         for tab in tabs:
             marks |= self._model_marks(tab, raw[shared.model])
             marks[tab.lack] = self._lack(self._lacking_of_method(tab.method(raw)))

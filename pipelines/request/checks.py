@@ -30,6 +30,7 @@ from pipelines.request.controls import (
     START_PARAMS,
     STEPS,
     UNIT_PARAMS,
+    VAE,
     allowed_params,
 )
 from pipelines.schedulers import SCHEDULERS
@@ -57,6 +58,7 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
         )
     for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT, CLIP_SKIP), limits):
         param.check(getattr(request, param.name))
+    VAE.check(VAE.default if request.vae is None else request.vae)
     for text in (request.prompt, request.negative_prompt):
         if not isinstance(text, str):
             raise PARAM_TYPE("A prompt is text", found=type(text).__name__, todo="Change the prompt")
@@ -71,7 +73,6 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
     _check_loras(request)
     _check_steps(request)
     _check_size(request, FAMILIES[request.family], limits)
-    _check_later_fields(request)
     if len(request.controls) > MOST_CONTROLS:
         raise PARAM_RANGE(
             "These are too many controls",
@@ -192,18 +193,3 @@ def _check_start(request: GenerateRequest) -> None:
             f"{conditions.find(holed[0]).title} does not know yet what to repaint",
             todo="Paint a mask over it, or bring one",
         )
-
-
-# Fields whose work comes later, with the only value that is taken until then.
-LATER_REQUEST = {"vae": None}
-
-
-def _check_later_fields(request: GenerateRequest) -> None:
-    for name, only in LATER_REQUEST.items():
-        if getattr(request, name) != only:
-            raise PARAM_CHOICE(
-                f"{name} is not supported yet",
-                found=repr(getattr(request, name)),
-                allowed=repr(only),
-                todo=f"Leave {name} out",
-            )

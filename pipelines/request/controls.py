@@ -155,6 +155,14 @@ CLIP_SKIP = Param(
     step=1,
     help="How many of the text encoder's last layers are left out; where other tools say 2, this is 1.",
 )
+VAE = Param(
+    name="vae",
+    label="VAE",
+    kind="text",
+    default="",
+    length=200,
+    help="A decoder of your own from weights/vaes, by its name; left empty, the model's.",
+)
 LORA_WEIGHT = Param(
     name="loras",
     label="LoRA weight",
@@ -236,7 +244,11 @@ SIDE_PARAMS: tuple[Param, ...] = (
     _extend("right", "right"),
     _extend("bottom", "down"),
 )
-RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT, CLIP_SKIP)
+ADVANCED_PARAMS: tuple[Param, ...] = (CLIP_SKIP, VAE)
+RUN_PARAMS: tuple[Param, ...] = (
+    *(STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT),
+    *ADVANCED_PARAMS,
+)
 
 
 def allowed_params(params: tuple[Param, ...], limits: Limits) -> tuple[Param, ...]:

@@ -36,6 +36,7 @@ from pipelines.request.controls import (
     RUN_PARAMS,
     SIZE,
     UNIT_PARAMS,
+    VAE,
     allowed_params,
 )
 
@@ -82,14 +83,16 @@ class Desk:
         lack: Callable[[str], Lack | None] = lambda name: None,
         bases: Callable[[], tuple[tuple[str, str], ...]] = tuple,
         own_files: Callable[[GenerateRequest], None] = lambda request: None,
+        vaes: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         """`far` annotates with a network, where the networks live; `lack` says what an annotator needs.
 
         `bases` are the users' own, each with a title and a name, as they are there at the moment; `own_files`
-        refuses a request for files of the user's that are not there, or do not fit.
+        refuses a request for files of the user's that are not there, or do not fit; `vaes` are their names.
         """
         self._bases = bases
         self._own_files = own_files
+        self.vaes = vaes
         self._far = far
         self.lack = lack
         self.limits = limits
@@ -293,6 +296,7 @@ def settled(params: Iterable[Param], values: Mapping[str, object]) -> dict[str, 
     if known["seed"] < 0:
         known["seed"] = secrets.randbelow(LARGEST_SEED + 1)
     known["loras"] = prompts.loras(known[PROMPT.name])
+    known[VAE.name] = known[VAE.name] or None
     return known
 
 

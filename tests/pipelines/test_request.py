@@ -38,7 +38,8 @@ def test_a_good_request_passes_unchanged() -> None:
     ("change", "code"),
     [
         ({"base": "../dreamshaper"}, "PARAM_CHOICE"),
-        ({"vae": "other"}, "PARAM_CHOICE"),
+        ({"vae": 5}, "PARAM_TYPE"),
+        ({"vae": "x" * 201}, "PARAM_RANGE"),
         ({"loras": (("ink", 11.0),)}, "PARAM_RANGE"),
         ({"loras": (("ink", "1"),)}, "PARAM_TYPE"),
         ({"loras": ((7, 1.0),)}, "PARAM_TYPE"),
