@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conditions import CONDITIONS
 from errors import MODEL_ARCH, MODEL_PAIRING, ArmatureError
-from models import inspect
+from models import bases, inspect, own
 from models.catalogue import FAMILIES
 from models.inspect import Finding
 from models.inspect.nets import ANY_SD, UNKNOWN, Architecture
@@ -28,10 +28,10 @@ class Place:
     also: tuple[Architecture, ...] = ()
 
 
-CONTROLS = "controls"
+BASES, CONTROLS = "bases", "controls"
 BESIDE = (".png", ".jpg", ".jpeg", ".webp", ".txt", ".md", ".json", ".info", ".yaml")  # notes and previews
 PLACES = (
-    Place(folder="bases", kinds=("checkpoint", "base"), title="a base: a whole checkpoint"),
+    Place(folder=BASES, kinds=("checkpoint", "base"), title="a base: a whole checkpoint"),
     Place(folder=CONTROLS, kinds=("control", "merged"), title="a ControlNet"),
     Place(folder="loras", kinds=("LoRA",), title="a LoRA", also=(UNKNOWN,)),
     Place(folder="embeddings", kinds=("embedding",), title="a textual inversion"),
@@ -46,12 +46,15 @@ def own_files(store: Store) -> tuple[OwnFile, ...]:
 
 def _in(store: Store, place: Place) -> Iterator[Path]:
     """What lies in a place. Controls lie one folder deeper, in that of their condition."""
-    folder = store.weights / place.folder
-    for path in _entries(folder):
+    for path in _entries(_root(store, place)):
         if place.folder == CONTROLS and path.is_dir() and path.name in CONDITIONS:
             yield from _entries(path)
         else:
             yield path
+
+
+def _root(store: Store, place: Place) -> Path:
+    return store.own_bases if place.folder == BASES else store.weights / place.folder
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -64,31 +67,47 @@ def _entries(folder: Path) -> list[Path]:
 
 def _looked_at(store: Store, place: Place, path: Path) -> OwnFile:
     """One of them as a line to show; nothing is loaded."""
-    name = path.relative_to(store.weights).as_posix()
+    name = f"{place.folder}/{path.relative_to(_root(store, place)).as_posix()}"
     what, size, refusal = "", 0, ""
     try:
         found = inspect.look(path)
         what, size = found.title, found.size
-        _require(place, path, found)
+        _require(store, place, path, found)
     except ArmatureError as error:
         refusal = error.message
         size = size or (path.stat().st_size if path.is_file() else 0)
     return OwnFile(place=name, what=what, size=size, refusal=refusal)
 
 
-def _require(place: Place, path: Path, found: Finding) -> None:
+def _require(store: Store, place: Place, path: Path, found: Finding) -> None:
     """Refuse what is of another kind, was made for a base that is not here, or lies where nobody looks."""
     inspect.require_kind(found, *place.kinds, as_what=place.title)
-    made_for = found.architecture
-    if made_for.family not in FAMILIES and made_for not in place.also:
+    if place.folder == BASES:
+        bases.family_of_base(store, path)
+    elif place.folder == CONTROLS:
+        _require_control(store, path)
+    elif found.architecture.family not in FAMILIES and found.architecture not in place.also:
         raise MODEL_PAIRING(
-            f"{path.name} was made for {made_for.title}, and there is no such base here",
+            f"{path.name} was made for {found.architecture.title}, and there is no such base here",
             allowed=", ".join(family.title for family in FAMILIES.values()),
             todo="Choose one that was made for one of these",
         )
-    if place.folder == CONTROLS and path.parent.name not in CONDITIONS:
+
+
+def _require_control(store: Store, path: Path) -> None:
+    """Refuse a control that no tab finds, or that none of the families can use."""
+    condition = path.parent.name
+    if condition not in CONDITIONS:
         raise MODEL_ARCH(
             f"{path.name} lies where no tab looks",
             allowed=f"a folder of weights/controls by the name of a condition: {', '.join(CONDITIONS)}",
             todo=f"Put it into that of its condition, such as weights/controls/{next(iter(CONDITIONS))}",
         )
+    refusals = []
+    for family in FAMILIES:
+        try:
+            own.require(store, family, own.key(condition, path.name))
+        except ArmatureError as error:
+            refusals.append(error)
+    if len(refusals) == len(FAMILIES):
+        raise refusals[-1]

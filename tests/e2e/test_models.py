@@ -164,3 +164,13 @@ def test_it_takes_keys_alone_and_the_shared_panel_steps_aside(studio: Studio) ->
     studio.wait_for_text('.stock [data-row="sd15"] .refusal', "The Hub does not have this file")
     studio.choose_tab("Canny", "canny")
     assert studio.page.locator("#prompts").is_visible()
+
+
+def test_a_base_of_ones_own_can_be_chosen_as_soon_as_it_lies_there(studio: Studio, weights: Path) -> None:
+    shutil.copytree(weights / "pocket" / "base", weights / "bases" / "mine", dirs_exist_ok=True)
+    press(studio, ".stock", "Refresh")
+    studio.page.wait_for_selector('.stock [data-row="bases/mine"].here', timeout=PATIENCE)
+    studio.choose_tab("Canny", "canny")
+    studio.open_settings()
+    studio.page.locator("#model input").click()
+    studio.page.get_by_role("option", name="mine").wait_for(timeout=PATIENCE)

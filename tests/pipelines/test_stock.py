@@ -224,3 +224,16 @@ def test_a_file_that_changes_is_looked_at_again(here: Store) -> None:
     assert own(here)["loras/ink.safetensors"].refusal == ""
     path.unlink()
     assert own(here) == {}
+
+
+def test_what_could_not_be_chosen_is_not_shown_as_fit(here: Store, tmp_path: Path) -> None:
+    """The tab asks as the choice itself does: a base for inpainting, a control of no RGB map, a link away."""
+    made_files.write(here.weights / "bases" / "hole.safetensors", made_files.checkpoint(channels=9))
+    canny = here.weights / "controls" / "canny"
+    made_files.write(canny / "five.safetensors", made_files.control(hint=5)[1])
+    away = made_files.write(tmp_path / "away.safetensors", made_files.control()[1])
+    (canny / "away.safetensors").symlink_to(away)
+    found = own(here)
+    assert "can't paint here" in found["bases/hole.safetensors"].refusal
+    assert "follows another kind of map" in found["controls/canny/five.safetensors"].refusal
+    assert "leads out of the folder of models" in found["controls/canny/away.safetensors"].refusal
