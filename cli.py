@@ -173,6 +173,7 @@ def generate(given: argparse.Namespace) -> None:
         device=given.device,
         family=family,
         bases=store.bases,
+        safety=settings.from_process().safety,
     )
     for unit in units:
         control = str(unit.values.get(CONTROL.name, CONTROL.default))
@@ -519,8 +520,14 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
         found: Annotated = engine.outcome(engine.submit("annotate", request))
         return found
 
-    lack = partial(home.annotator_lack, Store(worker.weights))
-    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far, lack)
+    store = Store(worker.weights)
+    return Desk(
+        PictureStore(worker.outputs / PICTURES),
+        dataclasses.replace(LIMITS["local"], safety=worker.safety),
+        far,
+        lack=partial(home.annotator_lack, store),
+        require_safety=store.require_safety,
+    )
 
 
 @contextmanager

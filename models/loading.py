@@ -15,18 +15,19 @@ from safetensors import SafetensorError
 from torch import nn
 
 from errors import MODEL_CORRUPT, ModelError
-from models import bases, own, single_file, torchvision_ops
+from models import bases, own, safety, single_file, torchvision_ops
 from models.catalogue import family_of, own_base
 from models.inspect import config_of
 from models.store import Store
 
-Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "annotator"]
+Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "safety", "annotator"]
 PART_TITLES: dict[Part, str] = {
     "text": "text encoder",
     "unet": "U-Net",
     "vae": "decoder",
     "preview": "small decoder",
     "control": "control",
+    "safety": "safety checker",
     "annotator": "annotator",
 }
 
@@ -40,10 +41,13 @@ BROKEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKey:
-    """One module: a part of a family's base, or by name one of its controls, or an annotator's network."""
+    """One module: a part of a family's base, or by name one of its controls, or an annotator's network.
+
+    The safety checker is the same for all.
+    """
 
     part: Part
-    family: str = ""  # of an annotator there is none
+    family: str = ""  # of an annotator and of the safety checker there is none
     name: str = ""
 
     def __str__(self) -> str:
@@ -132,6 +136,10 @@ def fit_rgb(vae: Decoder) -> torch.Tensor:
 
 def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     """The module of a key on the CPU, frozen, in `dtype`; missing or broken files are refused in words."""
+    if key.part == "safety":
+        store.require_safety()
+        with refusing(key):
+            return safety.read(store.safety).eval().requires_grad_(False)
     _require(store, key)
     path = _place(store, key)
     try:
@@ -204,8 +212,8 @@ def read(folder: Path, part: Part, dtype: torch.dtype, *, what: object) -> nn.Mo
                 module = Decoder(_read(AutoencoderTiny, folder, dtype))
             case "control":
                 module = _read(ControlNetModel, folder, dtype)
-            case "annotator":
-                raise AssertionError("an annotator loads its network itself")
+            case "safety" | "annotator":
+                raise AssertionError("these are no parts of a family")
     return module.eval().requires_grad_(False)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS
+from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, SAFETY
 from pipelines.request.intake import Desk
 from ui.controls import widget
 from ui.fetching import Box, box
@@ -120,7 +120,8 @@ def panel(desk: Desk, family: str) -> Panel:
             )
             with gr.Row():
                 for param in RUN_PARAMS:
-                    values[param.name] = widget(controls[param.name], min_width=220)
+                    asked = param is not SAFETY or not desk.limits.safety  # else it is no choice
+                    values[param.name] = widget(controls[param.name], min_width=220, visible=asked)
     return Panel(
         values=values,
         start=start,

@@ -13,6 +13,7 @@ from pipelines.request.controls import (
     GUIDANCE,
     LAYER_WEIGHT,
     MOST_CONTROLS,
+    SAFETY,
     SCHEDULER,
     SEED,
     START_PARAMS,
@@ -43,7 +44,7 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
             allowed="the name of a file or folder in weights/bases",
             todo="Change the model",
         )
-    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT), limits):
+    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT, SAFETY), limits):
         param.check(getattr(request, param.name))
     for text in (request.prompt, request.negative_prompt):
         if not isinstance(text, str):

@@ -14,7 +14,6 @@ import gate
 from annotators.base import Pixels
 from errors import IMG_EMPTY, PARAM_RANGE
 from pipelines.request import ControlUnit, GenerateRequest
-from pipelines.request.checks import checked
 from pipelines.request.controls import DENOISE, SIDE_PARAMS, START_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import Desk, Draft, fit, model_fields, settled
 
@@ -141,7 +140,7 @@ def compose(
         **model_fields(family),
         **known,
     )
-    return checked(request, desk.limits)
+    return desk.accepted(request)
 
 
 def alone(

@@ -96,6 +96,13 @@ AGREEMENT = Param(
     default=False,
     help="Looks at each finished picture again, and tells how much of the structure it has kept.",
 )
+SAFETY = Param(
+    name="safety",
+    label="Safety checker",
+    kind="switch",
+    default=False,
+    help="Holds back finished pictures that the safety checker flags, and shows no previews.",
+)
 STRENGTH = Param(
     name="strength",
     label="Control strength",
@@ -216,7 +223,7 @@ SIDE_PARAMS: tuple[Param, ...] = (
     _extend("right", "right"),
     _extend("bottom", "down"),
 )
-RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT)
+RUN_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT, SAFETY)
 
 
 def allowed_params(params: tuple[Param, ...], limits: Limits) -> tuple[Param, ...]:

@@ -25,7 +25,7 @@ from models.catalogue import FAMILIES, Family, family_of, own_base
 from params import Param, Value
 from pipelines.lately import Lately
 from pipelines.pictures import PictureStore, content_hash
-from pipelines.request import ControlUnit, GenerateRequest, own_maps
+from pipelines.request import ControlUnit, GenerateRequest, own_maps, safety
 from pipelines.request.annotating import Annotated, AnnotateRequest, Lack
 from pipelines.request.checks import checked
 from pipelines.request.controls import (
@@ -80,11 +80,14 @@ class Desk:
         far: Far = nowhere,
         lack: Callable[[str], Lack | None] = lambda name: None,
         bases: Callable[[], tuple[tuple[str, str], ...]] = tuple,
+        require_safety: Callable[[], None] = lambda: None,
     ) -> None:
         """`far` annotates with a network, where the networks live; `lack` says what an annotator needs.
 
         `bases` are the users' own, each with a title and a name, as they are there at the moment.
+        `require_safety` refuses where the safety checker is not here.
         """
+        self._require_safety = require_safety
         self._bases = bases
         self._far = far
         self.lack = lack
@@ -247,7 +250,15 @@ class Desk:
         request = GenerateRequest(
             controls=(control,), width=width, height=height, **model_fields(family), **known
         )
-        return checked(request, self.limits)
+        return self.accepted(request)
+
+    def accepted(self, request: GenerateRequest) -> GenerateRequest:
+        """The request, within bounds and checked as the profile demands it; else a refusal."""
+        checked(request, self.limits)
+        if not safety.is_checked(request, demanded=self.limits.safety):
+            return request
+        self._require_safety()
+        return replace(request, safety=True)
 
     def keep(self, pixels: Pixels) -> str:
         """The hash of an RGB uint8 (H, W, 3) picture, by which a request names it."""
