@@ -1,4 +1,4 @@
-"""Pictures that are held back: closed without the checker, one by one with it, and nothing of them is left."""
+"""Pictures that are held back: closed without the checker, one by one with it, and nothing of them stays."""
 
 from collections.abc import Iterator
 from dataclasses import replace
