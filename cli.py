@@ -529,6 +529,7 @@ def _worker(
         bases=store.bases,
         memory=given.memory,
         memory_mode=given.memory_mode,
+        safety=settings.from_process().safety,
     )
 
 
@@ -543,10 +544,11 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
     store = Store(worker.weights, worker.bases)
     return Desk(
         PictureStore(worker.outputs / PICTURES),
-        LIMITS["local"],
+        dataclasses.replace(LIMITS["local"], safety=worker.safety),
         far,
         lack=partial(home.annotator_lack, store),
         own_files=partial(own_files.require, store),
+        require_safety=store.require_safety,
     )
 
 

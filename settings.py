@@ -3,12 +3,12 @@
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
 from errors import NOT_ALLOWED, PARAM_CHOICE, ArmatureError
-from gate import Profile
+from gate import LIMITS, Limits, Profile
 from models.catalogue import FAMILIES
 from models.hub import HUB, Hub
 from models.memory import AUTO, MODES, check_mode, parse_bytes
@@ -34,6 +34,7 @@ class Settings:
     memory: int | None = None
     memory_mode: str = AUTO
     profile: Profile = "local"
+    safety: bool = False
     host: str = "127.0.0.1"
     port: int = 7860
     hosts: tuple[str, ...] = ()
@@ -41,6 +42,12 @@ class Settings:
     share_open: bool = False
     space: bool = False
     hub: Hub = field(default_factory=Hub)
+
+    @property
+    def limits(self) -> Limits:
+        """What the profile allows; where the safety checker is demanded for all, more is not."""
+        limits = LIMITS[self.profile]
+        return replace(limits, safety=limits.safety or self.safety)
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -63,6 +70,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         memory=parse_bytes(environment.get("ARMATURE_MEMORY") or AUTO),
         memory_mode=check_mode(environment.get("ARMATURE_MEMORY_MODE") or AUTO),
         profile=profile,
+        safety=_is_on(environment.get("ARMATURE_SAFETY")),
         host="0.0.0.0" if space else defaults.host,
         hosts=tuple(filter(None, [environment.get("SPACE_HOST")])),
         space=space,
@@ -76,8 +84,12 @@ def _hub(environment: Mapping[str, str]) -> Hub:
     return Hub(
         endpoint=environment.get("HF_ENDPOINT") or HUB,
         token=environment.get("HF_TOKEN") or "",
-        offline=offline.upper() in ("1", "ON", "YES", "TRUE"),
+        offline=_is_on(offline),
     )
+
+
+def _is_on(word: str | None) -> bool:
+    return (word or "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def from_process() -> Settings:
@@ -92,6 +104,12 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
     add_shared_flags(parser, base)
     parser.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the results")
     parser.add_argument("--profile", choices=PROFILES, default=base.profile, help="what users may do")
+    parser.add_argument(
+        "--safety",
+        action=argparse.BooleanOptionalAction,
+        default=base.safety,
+        help="the safety checker sees all pictures, as it always does in the profile public",
+    )
     parser.add_argument("--host", default=base.host, help="the address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, default=base.port, help="the port (%(default)s)")
     parser.add_argument(
@@ -111,6 +129,7 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
         memory=given.memory,
         memory_mode=given.memory_mode,
         profile=profile,
+        safety=given.safety,
         host=given.host,
         port=given.port,
         hosts=(*base.hosts, given.host, *given.allow_host),

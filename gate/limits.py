@@ -17,6 +17,8 @@ class Limits:
     width * height) for pictures that are made, `working_side` (a short side) and `maps` (at once) for
     annotating. `job_seconds` is how long a job may hold the device, `fetches` whether visitors may have
     weights fetched, `converts` whether pickled files may be opened once, to be kept in another form.
+    `safety` is whether the safety checker sees every picture that could need it, or only those of whoever
+    asks.
     """
 
     formats: tuple[str, ...]
@@ -40,6 +42,7 @@ class Limits:
     queue_each: int
     fetches: bool
     converts: bool
+    safety: bool
 
 
 LOCAL = Limits(
@@ -63,6 +66,7 @@ LOCAL = Limits(
     queue=200,
     queue_each=200,
     fetches=True,
+    safety=False,
     converts=True,
 )
 # A guest in the house may make what the owner makes, but hands files only to well-tried decoders.
@@ -92,6 +96,7 @@ PUBLIC = replace(
     job_seconds=60,
     queue_each=3,
     fetches=False,
+    safety=True,
 )
 LIMITS: dict[Profile, Limits] = {"local": LOCAL, "lan": LAN, "public": PUBLIC}
 

@@ -41,7 +41,8 @@ class Family:
     `side` is the native short side in pixels; sizes are multiples of `multiple` from `smallest` to `largest`.
     `base` is None for a family that ships with the program or is put in place by hand. `base_files` are the
     files that are fetched of it, the small ones first: what is complete then has them too. `preview` is a
-    tiny autoencoder that shows pictures while they are made.
+    tiny autoencoder that shows pictures while they are made. `harmless` is one that has learnt from nothing
+    that its pictures would have to be checked for.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Family:
     controls: tuple[Control, ...]
     base_files: tuple[str, ...] = ()
     preview: Weight | None = None
+    harmless: bool = False
 
     def control(self, name: str) -> Control | None:
         """The control of that name, or None."""
@@ -79,6 +81,7 @@ POCKET = Family(
     smallest=128,
     largest=512,
     base=None,
+    harmless=True,
     controls=tuple(
         Control(name=name) for name in ("lines", "openpose", "depth", "normal", "seg", "inpaint", "tile")
     ),
@@ -132,6 +135,30 @@ SD15 = Family(
                 size=CONTROL,
             ),
         ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checker:
+    """What looks whether finished pictures may be shown; its files lie in the base of a family."""
+
+    name: str
+    title: str
+    family: str
+    weight: Weight
+    files: tuple[str, ...]
+
+
+SAFETY = Checker(
+    name="safety",
+    title="Safety checker",
+    family=SD15.name,
+    weight=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL, size=1_216_000_000),
+    files=(
+        "feature_extractor/preprocessor_config.json",
+        "safety_checker/config.json",
+        "safety_checker/model.safetensors",
     ),
 )
 

@@ -16,13 +16,13 @@ from safetensors import SafetensorError
 from torch import nn
 
 from errors import MODEL_CORRUPT, ModelError
-from models import bases, extras, lora, own, single_file, torchvision_ops
+from models import bases, extras, lora, own, safety, single_file, torchvision_ops
 from models.catalogue import family_of, own_base
 from models.inspect import config_of
 from models.store import Store
 from models.strips import Strips, bytes_at_once
 
-Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "lora", "annotator"]
+Part: TypeAlias = Literal["text", "unet", "vae", "preview", "control", "lora", "safety", "annotator"]
 PART_TITLES: dict[Part, str] = {
     "text": "text encoder",
     "unet": "U-Net",
@@ -30,6 +30,7 @@ PART_TITLES: dict[Part, str] = {
     "preview": "small decoder",
     "control": "control",
     "lora": "LoRA",
+    "safety": "safety checker",
     "annotator": "annotator",
 }
 
@@ -48,11 +49,12 @@ class ModelKey:
     """One module: a part of a family's base, or by name one of its controls, or an annotator's network.
 
     A decoder with a name is one of one's own, for the base of the family. `stamp` tells a file of one's own
-    from another one of the same name that takes its place.
+    from another one of the same name that takes its place. The
+    safety checker is the same for all.
     """
 
     part: Part
-    family: str = ""  # of an annotator and of a LoRA there is none
+    family: str = ""  # of an annotator, a LoRA and the safety checker there is none
     name: str = ""
     stamp: str = ""
 
@@ -198,6 +200,10 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
     if key.part == "lora":
         with refusing(key):
             return lora.read(folder_of(store, key), dtype)
+    if key.part == "safety":
+        store.require_safety()
+        with refusing(key):
+            return safety.read(store.safety).eval().requires_grad_(False)
     _require(store, key)
     path = folder_of(store, key)
     try:
@@ -275,7 +281,7 @@ def read(folder: Path, part: Part, dtype: torch.dtype, *, what: object) -> nn.Mo
                 module = Decoder(_read(AutoencoderTiny, folder, dtype))
             case "control":
                 module = _read(ControlNetModel, folder, dtype)
-            case "lora" | "annotator":
+            case "lora" | "safety" | "annotator":
                 raise AssertionError("these are not parts of a folder")
     return module.eval().requires_grad_(False)
 

@@ -27,7 +27,7 @@ def foretold(store: Store, key: ModelKey, dtype: torch.dtype) -> int | None:
 
     What only the loading shows is wrong with a file is left to the loading.
     """
-    if key.part == "annotator":
+    if key.part in ("annotator", "safety"):
         return None
     place, begins = folder_of(store, key), ""
     if place.is_file():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import MODEL_CORRUPT, MODEL_MISSING
-from models.catalogue import FAMILIES, Weight, family_of, own_base
+from models.catalogue import FAMILIES, SAFETY, Weight, family_of, own_base
 
 # What must be there: of each tuple one file. Half-precision files have another name on the Hub.
 BASE_FILES: tuple[tuple[str, ...], ...] = (
@@ -35,6 +35,11 @@ CONTROL_FILES: tuple[tuple[str, ...], ...] = (
 # What a base in one file does not hold, and takes from its family.
 TOKENIZER_FILES = BASE_FILES[1:2]
 CONFIGS = Path(__file__).parent / "configs"
+SAFETY_FILES: tuple[tuple[str, ...], ...] = (
+    ("feature_extractor/preprocessor_config.json",),
+    ("safety_checker/config.json",),
+    ("safety_checker/model.safetensors", "safety_checker/model.fp16.safetensors"),
+)
 # The base alone: not its other copies, and not the safety checker.
 BASE_PATTERNS = (
     '--include "*.json" --include "*.txt" --include "*model.safetensors" --exclude "safety_checker/*"'
@@ -105,6 +110,35 @@ class Store:
     def has_preview(self, family: str) -> bool:
         """Whether a family's tiny autoencoder is there; it can do without."""
         return not self._lacking(self.preview(family), CONTROL_FILES)
+
+    @property
+    def safety(self) -> Path:
+        """The folder that the safety checker's own folders are in: its family's base, as on the Hub."""
+        return self.base(SAFETY.family)
+
+    def safety_missing(self) -> tuple[str, ...]:
+        """The files that the safety checker still lacks, relative to the weights."""
+        return self._lacking(self.safety, SAFETY_FILES)
+
+    def require_safety(self) -> None:
+        """Refuse to go on without the safety checker, with the way to get it."""
+        if missing := self.safety_missing():
+            raise MODEL_MISSING(
+                f"The {SAFETY.title.lower()} is not complete here, and nothing is made unchecked",
+                found=f"{len(missing)} files missing, such as {missing[-1]}",
+                todo=self.how_to_get_safety(),
+            )
+
+    def how_to_get_safety(self) -> str:
+        """What to do about the safety checker's missing files; empty where all are there."""
+        if not self.safety_missing():
+            return ""
+        folder = self.safety.relative_to(self.weights).as_posix()
+        return _way([SAFETY.name], [self._command(SAFETY.weight, folder, " ".join(SAFETY.files))])
+
+    def safety_wanted(self) -> tuple[Wanted, ...]:
+        """The files of the safety checker, as they are fetched."""
+        return self._wanted(SAFETY.weight, self.safety, SAFETY.files, SAFETY_FILES)
 
     def missing(self, family: str, control: str | None = None) -> tuple[str, ...]:
         """The files that a family, and one of its controls, still lack, relative to the weights."""

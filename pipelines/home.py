@@ -17,6 +17,7 @@ from pipelines.homes import Home, ProcessHome, ThreadHome
 from pipelines.jobs import JobBook
 from pipelines.kinds import FETCH, kinds
 from pipelines.request.annotating import Lack
+from pipelines.request.safety import is_exempt
 from pipelines.rows import hold
 from pipelines.worker import Worker
 
@@ -52,10 +53,13 @@ def default_model(wanted: str, store: Store) -> str:
     return f"{bases.family_of_base(store, path)}/{path.name}"
 
 
-def lack(store: Store, model: str, condition: str, control: str = "") -> ArmatureError | None:
+def lack(
+    store: Store, model: str, condition: str, control: str = "", *, safety: bool = False
+) -> ArmatureError | None:
     """What a condition lacks in a model and how to get it, or what speaks against it; None where all is well.
 
-    `control` is one of the user's own, which has to fit the family. Headers are read, and nothing is loaded.
+    `control` is one of the user's own, which has to fit the family. With `safety`, the safety checker has to
+    be there for all that could need it. Headers are read, and nothing is loaded.
     """
     entry = conditions.find(condition)
     try:
@@ -63,6 +67,8 @@ def lack(store: Store, model: str, condition: str, control: str = "") -> Armatur
         store.require(model, own.key(condition, control) if control else entry.control(model).name)
         if control:
             own.require(store, model, own.key(condition, control))
+        if safety and not is_exempt(model, control):
+            store.require_safety()
     except (ModelError, AccessError) as error:
         return error
     return None

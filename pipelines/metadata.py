@@ -79,7 +79,7 @@ def texts(result: Result, index: int, maps: Sequence[str], others: Sequence[str]
     memory = Memory(
         format=FORMAT,
         request=request,
-        image=index,
+        image=request.seeds.index(seed),
         seed=seed,
         maps=tuple(
             MapFile(condition=unit.condition, sha256=unit.map, file=name)

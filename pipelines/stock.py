@@ -12,7 +12,7 @@ from pathlib import Path
 from annotators import ANNOTATORS, Annotator
 from conditions import CONDITIONS
 from errors import ModelError
-from models.catalogue import FAMILIES, Family, Weight
+from models.catalogue import FAMILIES, SAFETY, Family, Weight
 from models.store import Store
 from pipelines import bundles, manifest
 from pipelines.bundles import Bundle
@@ -54,6 +54,8 @@ def _family(store: Store, family: Family, known: Mapping[str, Entry]) -> Group:
     items = [_part(store, family, None, "Base", known)]
     for control in family.controls:
         items.append(_part(store, family, control.name, ", ".join(served[control.name]), known))
+    if family.name == SAFETY.family:
+        items.append(_fetched(store, bundles.all_bundles(store)[SAFETY.name], SAFETY.title, known))
     return Group(name=family.name, title=family.title, help=family.help, items=tuple(items))
 
 

@@ -13,6 +13,7 @@ from pipelines import results
 from pipelines.messages import EngineState
 from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import GenerateRequest, Made, Progress, Result, Saved
+from pipelines.request.safety import is_checked
 from pipelines.runner import Handler, KeepFinished, bare
 
 
@@ -23,6 +24,7 @@ class Worker:
     Calling it prepares: torch is imported there and then, and `family`, or a base of one's own with the
     controls of a family, is loaded before any job. `bases` is where those are, if not in the weights.
     `memory` is how many bytes of the device are filled at most, `memory_mode` how models share it.
+    With `safety`, no picture leaves that could need the safety checker and was not seen by it.
     """
 
     weights: Path
@@ -33,6 +35,7 @@ class Worker:
     bases: Path | None = None
     memory: int | None = None
     memory_mode: str = AUTO
+    safety: bool = False
 
     def __call__(self, report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
         from models import torchvision_ops
@@ -84,24 +87,32 @@ class Worker:
 
     def _made(self, job_id: str, request: GenerateRequest, cache: Any) -> Iterator[Progress | Saved]:
         """The loop's own progress, then the result, saved; told to keep what is finished, that much of it."""
+        from pipelines import guarding
         from pipelines.generate import generate
         from pipelines.judging import judged, judged_at_once
 
         began = time.monotonic()
         made: list[Made] = []
+        guards = is_checked(request, demanded=self.safety)
         try:
+            if guards:
+                yield Progress(stage="loading", step=0, total=request.steps)
+                guarding.prepare(cache)
             for event in generate(request, cache):
                 if isinstance(event, Result):
+                    event = (yield from guarding.guarded(event, cache)) if guards else event
                     event = yield from judged(event, cache)
                     yield Progress(stage="saving", step=request.steps, total=request.steps)
                     yield self._save(event, job_id, began)
                 else:
                     made += [event.made] if event.made else []
-                    yield replace(event, made=None)  # the pixels need not travel
+                    # the pixels need not travel, and what is not checked yet must not
+                    yield replace(event, made=None, preview=None if guards else event.preview)
         except KeepFinished:
             if made:
-                finished = judged_at_once(_partial(request, made, cache), cache)
-                yield self._save(finished, job_id, began)
+                finished = _partial(request, made, cache)
+                finished = guarding.guarded_at_once(finished, cache) if guards else finished
+                yield self._save(judged_at_once(finished, cache), job_id, began)
 
     def _save(self, result: Result, job_id: str, began: float) -> Saved:
         folder = self.folder or results.todays(self.outputs)

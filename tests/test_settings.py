@@ -11,7 +11,7 @@ from errors import ArmatureError
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WEIGHTS", "OUTPUTS", "MODEL", "DEVICE", "PROFILE", "MEMORY", "MEMORY_MODE"):
+    for name in ("WEIGHTS", "OUTPUTS", "MODEL", "DEVICE", "PROFILE", "SAFETY", "MEMORY", "MEMORY_MODE"):
         monkeypatch.delenv(f"ARMATURE_{name}", raising=False)
     monkeypatch.delenv("SPACE_ID", raising=False)
 
@@ -61,6 +61,20 @@ def test_a_share_link_is_public(flag: str) -> None:
 def test_a_space_is_public_and_listens_everywhere() -> None:
     chosen = settings.from_environment({"SPACE_ID": "somebody/armature"})
     assert (chosen.space, chosen.profile, chosen.host) == (True, "public", "0.0.0.0")
+
+
+def test_the_safety_checker_is_demanded_in_public_and_by_choice_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not settings.from_command_line([]).limits.safety
+    assert not settings.from_command_line(["--profile", "lan"]).limits.safety
+    assert settings.from_command_line(["--safety"]).limits.safety
+    for public in (["--profile", "public", "--no-safety"], ["--share"]):
+        assert settings.from_command_line(public).limits.safety, "there it is no choice"
+    assert settings.from_environment({"SPACE_ID": "somebody/armature"}).limits.safety
+    monkeypatch.setenv("ARMATURE_SAFETY", "1")
+    assert settings.from_command_line([]).limits.safety
+    assert not settings.from_command_line(["--no-safety"]).limits.safety
 
 
 def test_an_unknown_profile_is_refused() -> None:

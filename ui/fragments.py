@@ -17,6 +17,7 @@ STAGES = {
     "annotating": "Reading the structure",
     "denoising": "Painting",
     "decoding": "Developing the picture",
+    "checking": "Checking that it may be shown",
     "saving": "Saving",
 }
 

@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from params import Param
-from pipelines.request.controls import ADVANCED_PARAMS, NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, VAE
+from pipelines.request.controls import ADVANCED_PARAMS, NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, SAFETY, VAE
 from pipelines.request.intake import Desk
 from ui.controls import widget
 from ui.fetching import Box, box
@@ -124,7 +124,8 @@ def panel(desk: Desk, family: str) -> Panel:
             with gr.Row():
                 for param in RUN_PARAMS:
                     if param not in ADVANCED_PARAMS:
-                        values[param.name] = widget(controls[param.name], min_width=220)
+                        asked = param is not SAFETY or not desk.limits.safety  # else it is no choice
+                        values[param.name] = widget(controls[param.name], min_width=220, visible=asked)
             preset_buttons(values)
             with gr.Accordion("Advanced", open=False, elem_id="advanced"), gr.Row():
                 for param in ADVANCED_PARAMS:

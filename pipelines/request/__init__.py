@@ -82,6 +82,7 @@ class GenerateRequest:
     seed: int = -1
     count: int = 1
     agreement: bool = False
+    safety: bool = False
 
     @property
     def model(self) -> str:

@@ -25,6 +25,7 @@ from pipelines.request.controls import (
     LORA_WEIGHT,
     MOST_CONTROLS,
     MOST_LORAS,
+    SAFETY,
     SCHEDULER,
     SEED,
     START_PARAMS,
@@ -56,7 +57,9 @@ def checked(request: GenerateRequest, limits: Limits) -> GenerateRequest:
             allowed="the name of a file or folder in weights/bases",
             todo="Change the model",
         )
-    for param in allowed_params((STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT, CLIP_SKIP), limits):
+    for param in allowed_params(
+        (STEPS, GUIDANCE, SCHEDULER, SEED, COUNT, AGREEMENT, CLIP_SKIP, SAFETY), limits
+    ):
         param.check(getattr(request, param.name))
     VAE.check(VAE.default if request.vae is None else request.vae)
     for text in (request.prompt, request.negative_prompt):

@@ -97,6 +97,13 @@ AGREEMENT = Param(
     default=False,
     help="Looks at each finished picture again, and tells how much of the structure it has kept.",
 )
+SAFETY = Param(
+    name="safety",
+    label="Safety checker",
+    kind="switch",
+    default=False,
+    help="Holds back finished pictures that the safety checker flags, and shows no previews.",
+)
 STRENGTH = Param(
     name="strength",
     label="Control strength",
@@ -246,7 +253,7 @@ SIDE_PARAMS: tuple[Param, ...] = (
 )
 ADVANCED_PARAMS: tuple[Param, ...] = (CLIP_SKIP, VAE)
 RUN_PARAMS: tuple[Param, ...] = (
-    *(STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT),
+    *(STEPS, GUIDANCE, SCHEDULER, SIZE, SEED, COUNT, AGREEMENT, SAFETY),
     *ADVANCED_PARAMS,
 )
 

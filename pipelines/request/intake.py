@@ -26,7 +26,7 @@ from params import Param, Value
 from pipelines import prompts
 from pipelines.lately import Lately
 from pipelines.pictures import PictureStore, content_hash
-from pipelines.request import ControlUnit, GenerateRequest, own_maps
+from pipelines.request import ControlUnit, GenerateRequest, own_maps, safety
 from pipelines.request.annotating import Annotated, AnnotateRequest, Lack
 from pipelines.request.checks import checked
 from pipelines.request.controls import (
@@ -84,12 +84,15 @@ class Desk:
         bases: Callable[[], tuple[tuple[str, str], ...]] = tuple,
         own_files: Callable[[GenerateRequest], None] = lambda request: None,
         vaes: Callable[[], tuple[str, ...]] = tuple,
+        require_safety: Callable[[], None] = lambda: None,
     ) -> None:
         """`far` annotates with a network, where the networks live; `lack` says what an annotator needs.
 
         `bases` are the users' own, each with a title and a name, as they are there at the moment; `own_files`
-        refuses a request for files of the user's that are not there, or do not fit; `vaes` are their names.
+        refuses a request for files of the user's that are not there, or do not fit; `vaes` are their
+        names. `require_safety` refuses where the safety checker is not here.
         """
+        self._require_safety = require_safety
         self._bases = bases
         self._own_files = own_files
         self.vaes = vaes
@@ -257,9 +260,12 @@ class Desk:
         return self.accepted(request)
 
     def accepted(self, request: GenerateRequest) -> GenerateRequest:
-        """The request itself when it is within bounds, and all its files are there; else a refusal."""
+        """The request, within bounds, with all its files there, and checked as the profile demands it."""
         self._own_files(checked(request, self.limits))
-        return request
+        if not safety.is_checked(request, demanded=self.limits.safety):
+            return request
+        self._require_safety()
+        return replace(request, safety=True)
 
     def keep(self, pixels: Pixels) -> str:
         """The hash of an RGB uint8 (H, W, 3) picture, by which a request names it."""
