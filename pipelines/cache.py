@@ -124,14 +124,15 @@ class ModelCache:
     def unload(self, names: Collection[str] = ()) -> Unloaded:
         """Let go of the models of these names, or of all; what is lent stays."""
         with self._changed:
-            wanted = {key: entry for key, entry in self._entries().items() if not names or str(key) in names}
-            free = [key for key, entry in wanted.items() if not entry.borrowers]
-            self._evict([key for key in free if key in self._resident])
+            sizes = {key: entry.size for key, entry in self._entries().items()}
+            wanted = [key for key in sizes if not names or str(key) in names]
+            free = [key for key in wanted if not self._kept(key).borrowers]
             for key in free:
                 self._resting.pop(key, None)
+            self._evict([key for key in free if key in self._resident], resting=False)
             return Unloaded(
                 gone=tuple(map(str, free)),
-                size=sum(wanted[key].size for key in free),
+                size=sum(sizes[key] for key in free),
                 kept=tuple(str(key) for key in wanted if key not in free),
             )
 
@@ -331,14 +332,16 @@ class ModelCache:
         """Whether it may leave the device: nobody works with it, and whoever holds it keeps it."""
         return not (entry.workers if self.device.resting else entry.borrowers)
 
-    def _evict(self, victims: list[ModelKey]) -> None:
-        """Off the device; where that has a memory of its own, to rest beside it."""
+    def _evict(self, victims: list[ModelKey], *, resting: bool = True) -> None:
+        """Off the device; where that has a memory of its own, to rest beside it, if not out of all memory."""
         for key in victims:
             log.info("evicted %s", key)
             entry = self._resident.pop(key)
             if self.device.resting:
                 self._put_to_rest(entry)
-                self._resting[key] = entry
+                if resting:
+                    self._resting[key] = entry
+            del entry
         if victims:
             self._trim()
             self._carrier.free()

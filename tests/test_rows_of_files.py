@@ -63,7 +63,7 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
     ),
     99: ("test_wrong_bytes_are_refused_and_the_old_file_stays",),
     100: ("test_a_refusal_says_why", "test_what_passes_is_tried_again"),
-    101: ("test_a_program_that_is_killed_leaves_a_part_that_the_next_one_takes_up",),
+    101: ("test_a_program_that_is_ended_leaves_a_part_that_the_next_one_takes_up",),
     102: ("test_another_program_that_fetches_is_waited_for",),
     103: (
         "test_a_disk_without_room_is_said_before_anything_comes",

@@ -25,39 +25,49 @@ ILLEGAL = "CUDA error: an illegal memory access was encountered"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to fail; `set` before a job. At a "gate" the work waits until it may `go_on`."""
+    """What is to fail; `set` before a job. At a "gate" the work waits until it may `go_on`.
+
+    Each setting is a turn with a gate of its own, so that whoever waited at an older one goes on, too.
+    """
 
     folder: Path
 
     def set(self, **faults: tuple[str, int]) -> None:
         """From now on these happen, and no others."""
-        for name in ("at gate", "go on"):
-            (self.folder / name).unlink(missing_ok=True)
-        self._write(faults)
+        turn = self._turn() + 1 if self._file.exists() else 0
+        self._write(turn, faults)
 
-    def _write(self, faults: Mapping[str, Any]) -> None:
+    def _write(self, turn: int, faults: Mapping[str, Any]) -> None:
         aside = self.folder / "plan.new"
-        aside.write_text(json.dumps(faults))
-        aside.replace(self.folder / "plan")
+        aside.write_text(json.dumps([turn, faults]))
+        aside.replace(self._file)
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "plan"
+
+    def _turn(self) -> int:
+        return int(json.loads(self._file.read_text())[0])
 
     def take(self, place: str) -> str:
         """What happens at a place now: once less from here on."""
-        faults = json.loads((self.folder / "plan").read_text())
+        turn, faults = json.loads(self._file.read_text())
         kind, times = faults.get(place, ("", 0))
         if times < 1:
             return ""
-        self._write(faults | {place: (kind, times - 1)})
+        self._write(turn, faults | {place: (kind, times - 1)})
         return str(kind)
 
     def wait_at_gate(self) -> None:
-        (self.folder / "at gate").touch()
-        wait_for((self.folder / "go on").exists)
+        turn = self._turn()
+        (self.folder / f"at gate {turn}").touch()
+        wait_for((self.folder / f"go on {turn}").exists)
 
     def wait_until_at_gate(self) -> None:
-        wait_for((self.folder / "at gate").exists)
+        wait_for((self.folder / f"at gate {self._turn()}").exists)
 
     def go_on(self) -> None:
-        (self.folder / "go on").touch()
+        (self.folder / f"go on {self._turn()}").touch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,9 @@ class Faulty:
 @contextmanager
 def failing(plan: Plan) -> Iterator[None]:
     """Until it is left, this process fails by the plan. Its processor computes in bfloat16."""
+    from models import torchvision_ops
+
+    torchvision_ops.define_missing()
     from diffusers import UNet2DConditionModel
 
     import annotators
