@@ -12,14 +12,19 @@ SIDE = 256
 LATENT = 8  # pixels of a picture to one of its latents, along a side
 
 
-def estimate(scheduler: Any, t: float, x: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
-    """The clean latents x_0 that the noise `eps`, found in the U-Net's own input `x` at time `t`, leaves.
+def estimate(scheduler: Any, t: float, x: torch.Tensor, answer: torch.Tensor) -> torch.Tensor:
+    """The clean latents x_0 that the answer of the U-Net to its own input `x` at time `t` leaves.
 
-    The inverse of x = sqrt(a) x_0 + sqrt(1 - a) eps, equation 4 of https://arxiv.org/abs/2006.11239, which is
-    what every scheduler makes of its latents before they enter the U-Net.
+    The answer is the noise eps, and this the inverse of x = sqrt(a) x_0 + sqrt(1 - a) eps, equation 4 of
+    https://arxiv.org/abs/2006.11239, which is what every scheduler makes of its latents before they enter the
+    U-Net; or, where the base learnt so, v = sqrt(a) eps - sqrt(1 - a) x_0 of https://arxiv.org/abs/2202.00512.
     """
     a = float(scheduler.alphas_cumprod[round(t)])
-    x_0: torch.Tensor = (x - (1 - a) ** 0.5 * eps) / a**0.5
+    x_0: torch.Tensor
+    if scheduler.config.prediction_type == "v_prediction":
+        x_0 = a**0.5 * x - (1 - a) ** 0.5 * answer
+    else:
+        x_0 = (x - (1 - a) ** 0.5 * answer) / a**0.5
     return x_0
 
 

@@ -111,14 +111,18 @@ def test_the_tiny_autoencoder_shows_the_pictures_where_it_is_there(
     assert np.array_equal(last, expected)
 
 
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("name", list(schedulers.SCHEDULERS))
-def test_the_estimate_finds_the_picture_under_known_noise(name: str, store: Store) -> None:
-    scheduler = schedulers.build(name, store.scheduler_config("pocket"))
+def test_the_estimate_finds_the_picture_under_known_noise(name: str, prediction: str, store: Store) -> None:
+    config = {**store.scheduler_config("pocket"), "prediction_type": prediction}
+    scheduler = schedulers.build(name, config)
     scheduler.set_timesteps(10)
     random = torch.Generator().manual_seed(0)
     x_0, eps = torch.randn((2, 1, 4, 8, 8), generator=random)
     t = scheduler.timesteps[4]
     x_t = scheduler.add_noise(x_0, eps, t[None])
     x = scheduler.scale_model_input(x_t, t)
-    found = estimate(scheduler, float(t), x, eps)
+    a = scheduler.alphas_cumprod[round(float(t))]
+    answer = eps if prediction == "epsilon" else a**0.5 * eps - (1 - a) ** 0.5 * x_0
+    found = estimate(scheduler, float(t), x, answer)
     assert (found - x_0).abs().max() < 0.02
