@@ -20,9 +20,11 @@ def estimate(scheduler: Any, t: float, x: torch.Tensor, answer: torch.Tensor) ->
     U-Net; or, where the base learnt so, v = sqrt(a) eps - sqrt(1 - a) x_0 of https://arxiv.org/abs/2202.00512.
     """
     a = float(scheduler.alphas_cumprod[round(t)])
+    x_0: torch.Tensor
     if scheduler.config.prediction_type == "v_prediction":
-        return a**0.5 * x - (1 - a) ** 0.5 * answer
-    x_0: torch.Tensor = (x - (1 - a) ** 0.5 * answer) / a**0.5
+        x_0 = a**0.5 * x - (1 - a) ** 0.5 * answer
+    else:
+        x_0 = (x - (1 - a) ** 0.5 * answer) / a**0.5
     return x_0
 
 
@@ -31,17 +33,15 @@ def preview(rgb: torch.Tensor, x_0: torch.Tensor, small: Decoder | None = None) 
     """The picture, RGB uint8 (h, w, 3) of at most 256 pixels a side, of latents (1, 4, h, w).
 
     `rgb` (5, 3) is the decoder's linear map, from a latent and a one to a colour from -1 to 1. A `small`
-    decoder knows better, and is given no more latents than it makes 256 pixels of, and half of them at most:
-    all would cost as much as a twentieth of a step.
+    decoder knows better, and is given no more latents than it makes 256 pixels of.
     """
     height, width = x_0.shape[-2:]
     scale = min(float(LATENT), SIDE / max(height, width))  # pixels to a latent, along a side
     if small is not None:
-        part = min(scale / LATENT, 0.5)
-        size = (max(1, round(height * part)), max(1, round(width * part)))
+        size = (max(1, round(height * scale / LATENT)), max(1, round(width * scale / LATENT)))
         return to_pixels(small.decode(interpolate(x_0, size=size, mode="area")))
     size = (max(1, int(height * scale)), max(1, int(width * scale)))
-    weight, bias = torch.as_tensor(rgb, device=x_0.device).float().split((len(rgb) - 1, 1))
+    weight, bias = rgb.float().split((len(rgb) - 1, 1))
     colours = (x_0.float().movedim(1, -1) @ weight + bias).movedim(-1, 1)
     return to_pixels(interpolate(colours, size=size, mode="bilinear"))
 

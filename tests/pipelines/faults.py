@@ -20,6 +20,7 @@ from pipelines.worker import Worker
 from tests.pipelines.recipes import wait_for
 
 ALWAYS = 10**6
+HELD = ExitStack()  # of a process of its own, as long as it lives
 ILLEGAL = "CUDA error: an illegal memory access was encountered"
 
 
@@ -78,7 +79,7 @@ class Faulty:
     plan: Plan
 
     def __call__(self, report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
-        ExitStack().enter_context(failing(self.plan))
+        HELD.enter_context(failing(self.plan))
         return self.worker(report)
 
 

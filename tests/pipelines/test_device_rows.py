@@ -71,7 +71,7 @@ class Studio:
         return set((self.outputs / "images").rglob("*.png"))
 
 
-@pytest.fixture(params=["thread", "process"])
+@pytest.fixture(params=["thread", pytest.param("process", marks=pytest.mark.long)])
 def studio(request: pytest.FixtureRequest, store: Store, tmp_path: Path) -> Iterator[Studio]:
     yield from opened(request.param, store, tmp_path)
 
@@ -155,6 +155,7 @@ def test_a_device_that_failed_is_left(studio: Studio) -> None:
     assert studio.engine.answers(within=10)
 
 
+@pytest.mark.long
 def test_between_two_workers_nobody_is_told_that_all_is_well(store: Store, tmp_path: Path) -> None:
     """Row 126: readiness is what `answers` says."""
     for studio in opened("process", store, tmp_path):
