@@ -136,7 +136,7 @@ def test_a_prompt_is_read_once_while_it_is_kept(text: Text, monkeypatch: pytest.
     hook.remove()
 
 
-def test_a_long_prompt_makes_a_picture_and_all_of_it_counts(
+def test_row_68_a_long_prompt_makes_a_picture_and_all_of_it_counts(
     make_request: MakeRequest, cache: ModelCache
 ) -> None:
     def made(**fields: Any) -> Result:

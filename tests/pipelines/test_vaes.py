@@ -117,7 +117,7 @@ def test_a_name_that_is_not_there_is_refused_before_it_waits(
     assert "same" in refusal.value.allowed
 
 
-def test_numbers_that_are_none_never_make_a_black_picture(
+def test_row_79_numbers_that_are_none_never_make_a_black_picture(
     cache: ModelCache, make_request: MakeRequest
 ) -> None:
     with pytest.raises(ArmatureError) as refusal:
