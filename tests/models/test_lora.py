@@ -170,7 +170,7 @@ def spoilt(
     [
         ({"shape": True}, "MODEL_PAIRING"),
         ({"half": True}, "MODEL_KEYS"),
-        ({"number": float("nan")}, "MODEL_NUMERIC"),
+        ({"number": float("nan")}, "MODEL_NUMERIC"),  # row 79
         ({"number": float("inf")}, "MODEL_NUMERIC"),
     ],
 )
