@@ -36,10 +36,8 @@ def serve(chosen: Settings) -> None:
     # gradio reads its environment when it is imported, so the page comes after the settings
     from starlette.middleware import Middleware
 
-    from gate import LIMITS
-    from models import own
-    from models.store import Store
-    from pipelines import home
+    from models import bases, extras, own
+    from pipelines import home, own_files
     from pipelines.fetching import Fetching
     from pipelines.pictures import PICTURES, PictureStore
     from pipelines.request.intake import Desk
@@ -50,10 +48,19 @@ def serve(chosen: Settings) -> None:
     from ui.theme import STYLE, theme
     from ui.visitors import visitor
 
-    limits = LIMITS[chosen.profile]
-    store = Store(chosen.weights)
-    family = home.default_family(chosen.model, store)
-    worker = Worker(weights=chosen.weights, outputs=chosen.outputs, device=chosen.device, family=family)
+    limits = chosen.limits
+    store = home.open_store(chosen.weights, chosen.model)
+    family = home.default_model(chosen.model, store)
+    worker = Worker(
+        weights=chosen.weights,
+        outputs=chosen.outputs,
+        device=chosen.device,
+        family=family,
+        bases=store.bases,
+        memory=chosen.memory,
+        memory_mode=chosen.memory_mode,
+        safety=limits.safety,
+    )
     fetching = Fetching(weights=chosen.weights, hub=chosen.hub)
     engine = home.lasting_engine(worker, limits, in_process=chosen.space, fetching=fetching)
     logs.configure(chosen.outputs / "logs", chosen.profile)  # the folder is ours from here on
@@ -70,9 +77,14 @@ def serve(chosen: Settings) -> None:
         limits,
         far=lambda request: engine.outcome(engine.submit("annotate", request, owner=visitor())),
         lack=partial(home.annotator_lack, store),
+        bases=partial(bases.models, store),
+        own_files=partial(own_files.require, store),
+        vaes=partial(extras.names, store, extras.VAE),
+        require_safety=store.require_safety,
     )
-    shelf = WeightsShelf(fetching=fetching, open=limits.fetches)
-    missing, own_controls = partial(home.lacking, store), partial(own.controls, store)
+    shelf = WeightsShelf(fetching=fetching, open=limits.fetches, safety=limits.safety)
+    missing = partial(home.lack, store, safety=limits.safety)
+    own_controls = partial(own.controls, store)
     page = Studio(engine, desk, missing, own_controls, family, shelf).page()
     page.queue(max_size=256, default_concurrency_limit=None)
     password = secrets.token_urlsafe(12) if chosen.share and not chosen.share_open else None

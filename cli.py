@@ -1,6 +1,6 @@
-"""Armature without a browser: `cli.py conditions | annotate | generate | dataset | train | weights | doctor`.
+"""Armature without a browser.
 
-Each has `--json`, for programs.
+`cli.py conditions | annotate | generate | info | dataset | train | weights | doctor`, all with `--json`.
 
 Exit codes: 0 done, 1 refused or failed with a coded message, 2 bad usage.
 """
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from conditions import CONDITIONS, Condition
 from errors import (
     CANCELLED,
     INTERNAL,
-    MODEL_MISSING,
+    META_MISSING,
     NOT_ALLOWED,
     PARAM_CHOICE,
     PARAM_TYPE,
@@ -36,27 +37,35 @@ from errors import (
     ours,
 )
 from gate import LIMITS
-from models.catalogue import FAMILIES
+from models import own
+from models.catalogue import FAMILIES, family_of
 from models.store import Store
 from params import Param
-from pipelines import bundles, folders, home, manifest
+from pipelines import bundles, converting, folders, home, manifest, metadata, own_files
 from pipelines.bundles import Bundle
 from pipelines.engine import Engine, Job
 from pipelines.fetching import Fetching
 from pipelines.folders import Outcome
+from pipelines.metadata import Memory
 from pipelines.pictures import PICTURES, PictureStore
-from pipelines.request import Progress, Saved
+from pipelines.request import Progress, Saved, keeping
 from pipelines.request.annotating import Annotated, AnnotateRequest
+from pipelines.request.composing import Ground, Layer, Sides, compose
 from pipelines.request.controls import (
+    CLIP_SKIP,
     CONTROL,
+    MASK_BLUR,
     NEGATIVE_PROMPT,
     PROMPT,
     RESOLUTION,
     RUN_PARAMS,
+    START_PARAMS,
     UNIT_PARAMS,
 )
 from pipelines.request.fetching import Fetched, FetchRequest, Offer, in_words
 from pipelines.request.intake import Desk, source_of
+from pipelines.request.presets import PRESET_PARAMS, PRESETS
+from pipelines.request.units import Unit, parse_sides, parse_unit
 from pipelines.results import write_png
 from pipelines.worker import Worker
 from training import commands as sets
@@ -64,7 +73,14 @@ from training import commands as sets
 log = logging.getLogger("armature")
 OPTIONS: tuple[Param, ...] = (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS)
 BAR = 24  # characters
-FLAGS = {NEGATIVE_PROMPT.name: "negative"}  # where the flag is shorter than the control's name
+FLAGS = {  # where flag and control differ
+    NEGATIVE_PROMPT.name: "negative",
+    MASK_BLUR.name: "mask-blur",
+    CLIP_SKIP.name: "clip-skip",
+}
+UNIT_HELP = (
+    "one more control, such as condition=depth,image=P,strength=.8,start=0,end=1,mode=balanced,region=P"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -150,39 +166,90 @@ def _annotate_folder(given: argparse.Namespace, method: Annotator, values: Mappi
 
 
 def generate(given: argparse.Namespace) -> None:
-    """Pictures that keep the structure of one."""
+    """Pictures that keep the structure of one, or of several at once."""
+    units, begun = _units(given), _begun(given)
     settings.prepare_process(settings.from_process().cache)
-    store = Store(given.weights)
-    family = home.default_family(given.model, store)
-    condition = CONDITIONS[given.condition]
-    method = annotators.find(given.annotator or condition.annotators[0])
-    values = {param.name: getattr(given, param.name) for param in OPTIONS}
-    worker = Worker(
-        weights=given.weights, outputs=given.out, folder=given.out, device=given.device, family=family
-    )
+    store = home.open_store(given.weights, given.model)
+    family = home.default_model(given.model, store)
+    values = _run_values(given)
+    worker = _worker(given, store, family, given.out, folder=given.out)
+    for unit in units:
+        control = str(unit.values.get(CONTROL.name, CONTROL.default))
+        if lack := home.lack(store, family, unit.condition, control):
+            raise lack
     with _engine(worker) as engine:
         desk = _desk(engine, worker)
-        picture = desk.picture(given.image.resolve()) if method.source == "picture" else None
-        draft = desk.draft(
-            condition.name,
-            picture,
-            typed="" if picture else _typed(given.image),
-            annotator=method.name,
-            values=_set_values(method.params, given.set),
-            family=family,
-            size=values["size"],
-        )
-        if lack := home.lacking(store, family, condition.name, values[CONTROL.name]):
-            raise MODEL_MISSING(lack)
-        request = desk.request(draft, family=family, values=values)
+        layers = _layers(desk, units, family, values["size"])
+        ground = _ground(desk, given, units[0], begun)
+        request = compose(desk, layers, family=family, values=values, ground=ground)
         engine.start()
         saved = _followed(engine, engine.submit("generate", request), quiet=given.json)
+    notices = list(dict.fromkeys(notice for layer in layers for notice in layer.draft.notices))
     if given.json:
-        _print_json(_saved_entry(saved, draft.notices))
+        _print_json(_saved_entry(saved, notices))
         return
-    _tell([*draft.notices, *saved.notices])
+    _tell([*notices, *saved.notices])
     for image in saved.images:
-        print(image.path)
+        print(", ".join([str(image.path), *keeping.in_words([image.agreement])]))
+
+
+def _run_values(given: argparse.Namespace) -> dict[str, Any]:
+    """Prompts and settings by name; where a flag was left out, the preset's."""
+    asked = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
+    return PRESETS[given.preset].values | {name: value for name, value in asked.items() if value is not None}
+
+
+def info(given: argparse.Namespace) -> None:
+    """What a PNG says of how it was made."""
+    picture = given.picture.resolve()
+    said = metadata.parameters_from_png(picture)
+    try:
+        memory = metadata.memory_from_png(picture)
+    except ArmatureError as error:
+        if not said or error.code is not META_MISSING:
+            raise
+        memory = None  # of another program, whose text is all there is
+    if given.json:
+        _print_json({"parameters": said} | _memory_entry(picture, memory))
+        return
+    print(said)
+    if memory is not None:
+        _tell_memory(picture, memory)
+
+
+GONE = "no longer beside the picture"
+
+
+def _tell_memory(picture: Path, memory: Memory) -> None:
+    for entry in memory.maps:
+        beside = metadata.file_beside(picture, entry)
+        print(f"Map of {entry.condition}: {beside or GONE}")
+    for other in memory.others:
+        print(f"{other.what}: {metadata.file_beside(picture, other) or GONE}")
+    for sentence in keeping.in_words([memory.agreement]):
+        print(f"Agreement: {sentence}")
+
+
+def _memory_entry(picture: Path, memory: Memory | None) -> dict[str, Any]:
+    if memory is None:
+        return {"request": None}
+    return {
+        "request": dataclasses.asdict(memory.request),
+        "image": memory.image,
+        "seed": memory.seed,
+        "agreement": keeping.overall(memory.agreement),
+        "agreements": [dataclasses.asdict(kept) for kept in memory.agreement],
+        "maps": [
+            {"condition": entry.condition, "sha256": entry.sha256, "path": str(beside) if beside else None}
+            for entry in memory.maps
+            for beside in (metadata.file_beside(picture, entry),)
+        ],
+        "others": [
+            {"what": other.what, "sha256": other.sha256, "path": str(beside) if beside else None}
+            for other in memory.others
+            for beside in (metadata.file_beside(picture, other),)
+        ],
+    }
 
 
 def list_weights(given: argparse.Namespace) -> None:
@@ -192,8 +259,9 @@ def list_weights(given: argparse.Namespace) -> None:
         _print_json(rows)
         return
     for row in rows:
-        here = in_words(row["bytes_here"]) if row["here"] else f"{len(row['missing'])} missing"
-        print(f"{row['name']:22} {here:>12}  {row['title']} ({row['repo']}, {row['licence']})")
+        size = in_words(row["bytes_here"]) if row["here"] else f"about {in_words(row['bytes_about'])}"
+        here = "here" if row["here"] else f"{len(row['missing'])} missing"
+        print(f"{row['name']:22} {here:>10} {size:>14}  {row['title']} ({row['repo']}, {row['licence']})")
 
 
 def get_weights(given: argparse.Namespace) -> None:
@@ -203,14 +271,7 @@ def get_weights(given: argparse.Namespace) -> None:
     offer = fetching.offer(request)
     if offer.files:
         _ask_for(offer, given)
-    shows = not given.json and sys.stderr.isatty()
-    for event in fetching.run(request):
-        if shows and isinstance(event, Progress):
-            done = f"{event.stage} {in_words(event.step)} of {in_words(event.total)}"
-            print(f"\r\033[K{done}", end="", file=sys.stderr, flush=True)
-    if shows:
-        print("\r\033[K", end="", file=sys.stderr)
-    assert isinstance(event, Fetched)
+    event = _fetched(fetching.run(request), quiet=given.json)
     if given.json:
         _print_json({"files": list(event.places), "bytes": event.size})
         return
@@ -218,6 +279,23 @@ def get_weights(given: argparse.Namespace) -> None:
         print(given.weights / place)
     if not event.places:
         print("All of it is here.")
+
+
+def _fetched(run: Iterator[Progress | Fetched], *, quiet: bool) -> Fetched:
+    """What has come of a fetch; meanwhile how far it is, on a terminal. Ctrl-C is a pause."""
+    shows = not quiet and sys.stderr.isatty()
+    try:
+        for event in run:
+            if shows and isinstance(event, Progress):
+                done = f"{event.stage} {in_words(event.step)} of {in_words(event.total)}"
+                print(f"\r\033[K{done}", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print("\nPaused: the same command goes on from there.", file=sys.stderr)
+        raise
+    if shows:
+        print("\r\033[K", end="", file=sys.stderr)
+    assert isinstance(event, Fetched)
+    return event
 
 
 def verify_weights(given: argparse.Namespace) -> int:
@@ -235,6 +313,37 @@ def verify_weights(given: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
+def convert_weights(given: argparse.Namespace) -> None:
+    """Keep the tensors of a pickled file as safetensors; what else it holds is refused, and never run."""
+    target = given.target or converting.default_target(given.source)
+    found = converting.convert(given.source, target, LIMITS[settings.from_process().profile])
+    if given.json:
+        place = found.kind.folder and f"weights/{found.kind.folder}"
+        _print_json({"file": _named(target), "kind": found.title, "belongs_in": place, "bytes": found.size})
+        return
+    print(f"{_named(target)}: {found.title}")
+
+
+def transfer_weights(given: argparse.Namespace) -> None:
+    """A control for another base than that which it was trained on; it is offered beside the others."""
+    settings.prepare_process(settings.from_process().cache)
+    from training import transferring
+
+    store = home.open_store(given.weights, given.model)
+    other = home.default_model(given.model, store)
+    original = home.default_model(given.trained_on or family_of(other).name, store)
+    entry = CONDITIONS[given.condition]
+    control = own.key(entry.name, given.control) if given.control else entry.control(original).name
+    move = transferring.Move(
+        control=control, original=original, other=other, condition=entry.name, name=given.name
+    )
+    place = transferring.transfer(store, move)
+    if given.json:
+        _print_json({"control": given.name, "folder": _named(place), "base": other})
+        return
+    print(_named(place))
+
+
 def _ask_for(offer: Offer, given: argparse.Namespace) -> None:
     """Go on only with a yes: on the command line, or from whoever sits at the terminal."""
     if given.yes:
@@ -244,6 +353,67 @@ def _ask_for(offer: Offer, given: argparse.Namespace) -> None:
     print(f"{offer.words}\nFetch? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CANCELLED("Nothing was fetched")
+
+
+def _units(given: argparse.Namespace) -> list[Unit]:
+    """The controls that were asked for: that of --condition first, then every --unit."""
+    units = [parse_unit(text) for text in given.unit]
+    if bool(given.condition) != bool(given.image) or not (given.condition or units):
+        given.refuse("a control is needed: --condition with --image, or --unit")
+    if given.condition:
+        values = {param.name: getattr(given, param.name) for param in UNIT_PARAMS}
+        first = Unit(
+            condition=given.condition,
+            image=given.image,
+            annotator=given.annotator,
+            settings=given.set,
+            values=values,
+        )
+        units.insert(0, first)
+    return units
+
+
+def _layers(desk: Desk, units: Sequence[Unit], family: str, size: str) -> list[Layer]:
+    """The map of every control, all at the size of the first."""
+    layers: list[Layer] = []
+    for unit in units:
+        condition = CONDITIONS[unit.condition]
+        method = annotators.find(desk.method(condition, unit.annotator))
+        picture = desk.picture(unit.image.resolve()) if method.source == "picture" else None
+        draft = desk.draft(
+            condition.name,
+            picture,
+            typed="" if picture else _typed(unit.image),
+            annotator=method.name,
+            values=_set_values(method.params, unit.settings),
+            family=family,
+            size=size,
+        )
+        size = "{}x{}".format(*draft.size)
+        region = None if unit.region is None else desk.picture(unit.region.resolve()).pixels
+        layers.append(Layer(draft=draft, values=unit.values, layer_weights=unit.layer_weights, region=region))
+    return layers
+
+
+def _begun(given: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a start, as far as they were given."""
+    values = {param.name: getattr(given, param.name) for param in START_PARAMS}
+    values = {name: value for name, value in values.items() if value is not None}
+    if values and not (given.init or given.mask or given.extend):
+        given.refuse(f"{', '.join(values)}: only with --init, --mask or --extend")
+    return values
+
+
+def _ground(desk: Desk, given: argparse.Namespace, first: Unit, values: Mapping[str, Any]) -> Ground | None:
+    """What the pictures begin with; for a mask or a larger canvas that is the first picture, if no other."""
+    if not (given.init or given.mask or given.extend):
+        return None
+    return Ground(
+        init=desk.picture((given.init or first.image).resolve()).pixels,
+        mask=desk.picture(given.mask.resolve()).pixels if given.mask else None,
+        values=values,
+        sides=Sides(**parse_sides(given.extend)) if given.extend else Sides(),
+    )
 
 
 def examine(given: argparse.Namespace) -> int:
@@ -346,6 +516,23 @@ def _engine(worker: Worker) -> Iterator[Engine]:
         engine.close(patience=1)
 
 
+def _worker(
+    given: argparse.Namespace, store: Store, family: str, outputs: Path, *, folder: Path | None = None
+) -> Worker:
+    """The worker of one command, as its flags have it."""
+    return Worker(
+        weights=given.weights,
+        outputs=outputs,
+        folder=folder,
+        device=given.device,
+        family=family,
+        bases=store.bases,
+        memory=given.memory,
+        memory_mode=given.memory_mode,
+        safety=settings.from_process().safety,
+    )
+
+
 def _desk(engine: Engine, worker: Worker) -> Desk:
     """A desk whose networks are the engine's, which starts when the first one is wanted."""
 
@@ -354,16 +541,22 @@ def _desk(engine: Engine, worker: Worker) -> Desk:
         found: Annotated = engine.outcome(engine.submit("annotate", request))
         return found
 
-    return Desk(PictureStore(worker.outputs / PICTURES), LIMITS["local"], far)
+    store = Store(worker.weights, worker.bases)
+    return Desk(
+        PictureStore(worker.outputs / PICTURES),
+        dataclasses.replace(LIMITS["local"], safety=worker.safety),
+        far,
+        lack=partial(home.annotator_lack, store),
+        own_files=partial(own_files.require, store),
+        require_safety=store.require_safety,
+    )
 
 
 @contextmanager
 def _annotating(given: argparse.Namespace) -> Iterator[Callable[..., Annotation]]:
     """`Desk.annotation`. What goes to the networks and comes back is gone after each picture."""
     with tempfile.TemporaryDirectory() as folder:
-        worker = Worker(
-            weights=given.weights, outputs=Path(folder), device=given.device, family=next(iter(FAMILIES))
-        )
+        worker = _worker(given, Store(given.weights), next(iter(FAMILIES)), Path(folder))
         with _engine(worker) as engine:
             desk = _desk(engine, worker)
 
@@ -445,7 +638,15 @@ def _named(path: Path) -> str:
 
 def _typed(source: Path) -> str:
     """The text in a file, or the argument itself."""
-    return source.read_text("utf-8") if source.is_file() else str(source)
+    try:
+        return source.read_text("utf-8") if source.is_file() else str(source)
+    except UnicodeDecodeError:
+        raise PARAM_TYPE(
+            f"{_named(source)} holds no text",
+            found="bytes that are not UTF-8",
+            allowed="a text, or a file with one",
+            todo="Give a text, or choose an annotator that starts from a picture",
+        ) from None
 
 
 def _followed(engine: Engine, job_id: str, *, quiet: bool) -> Saved:
@@ -500,13 +701,20 @@ def _bundle_entry(bundle: Bundle) -> dict[str, Any]:
         "here": not bundle.missing,
         "missing": [file.path for file in bundle.missing],
         "bytes_here": bundle.bytes_here,
+        "bytes_about": bundle.size,
     }
 
 
 def _saved_entry(saved: Saved, notices: Sequence[str]) -> dict[str, Any]:
     return {
         "images": [
-            {"path": str(image.path), "seed": image.seed, "agreement": None} for image in saved.images
+            {
+                "path": str(image.path),
+                "seed": image.seed,
+                "agreement": image.kept,
+                "agreements": [dataclasses.asdict(kept) for kept in image.agreement],
+            }
+            for image in saved.images
         ],
         "maps": [{"condition": condition, "path": str(path)} for condition, path in saved.maps],
         "seconds": round(saved.seconds, 3),
@@ -568,13 +776,23 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_shared_flags(sub, settings.from_process())
 
     sub = add("generate", generate)
-    sub.add_argument("--condition", required=True, choices=list(CONDITIONS), metavar="NAME")
-    sub.add_argument("--image", required=True, type=Path, help="the picture")
+    sub.set_defaults(refuse=sub.error)
+    sub.add_argument("--condition", choices=list(CONDITIONS), metavar="NAME", help=", ".join(CONDITIONS))
+    sub.add_argument("--image", type=Path, help="the picture")
     sub.add_argument("--out", required=True, type=Path, help="folder for the results")
     sub.add_argument("--annotator", help="a name, or none for a ready map")
     _add_set(sub)
+    sub.add_argument("--unit", action="append", default=[], metavar="NAME=VALUE,...", help=UNIT_HELP)
+    sub.add_argument("--init", type=Path, metavar="IMAGE", help="the picture to begin with")
+    sub.add_argument("--mask", type=Path, metavar="IMAGE", help="what of it is made anew, in white")
+    sub.add_argument("--extend", metavar="SIDE=PIXELS,...", help="a larger canvas, such as left=64,top=128")
+    told = "; ".join(f"{preset.name}: {preset.help}" for preset in PRESETS.values())
+    preset = "steps, guidance and scheduler together, as far as they are left out"
+    sub.add_argument("--preset", choices=list(PRESETS), default="usual", help=f"{preset} ({told})")
     for param in OPTIONS:
-        _add_option(sub, param)
+        _add_option(sub, param, asked=param not in PRESET_PARAMS)
+    for param in START_PARAMS:
+        _add_option(sub, param, asked=False)
     settings.add_shared_flags(sub, settings.from_process())
 
     sub = commands.add_parser("dataset", help=dataset.__doc__, description=dataset.__doc__)
@@ -582,6 +800,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_works(sub)
 
     _add_weights(commands)
+
+    sub = add("info", info)
+    sub.add_argument("picture", metavar="PNG", type=Path, help="a picture as it was saved")
 
     base = settings.from_process()
     sub = add("train", train)
@@ -610,13 +831,15 @@ def _add_works(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_weights(commands: Any) -> None:
-    """`weights list | get | verify`."""
-    help = "what can be fetched from the Hub, and whether it is here and whole"
+    """`weights list | get | verify | convert | transfer`."""
+    help = "what can be fetched from the Hub, whether it is here and whole, and other forms of what is here"
     actions = commands.add_parser("weights", help=help).add_subparsers(required=True, metavar="ACTION")
     known: dict[str, Callable[[argparse.Namespace], int | None]] = {
         "list": list_weights,
         "get": get_weights,
         "verify": verify_weights,
+        "convert": convert_weights,
+        "transfer": transfer_weights,
     }
     for name, command in known.items():
         sub = actions.add_parser(name, help=command.__doc__, description=command.__doc__)
@@ -629,6 +852,20 @@ def _add_weights(commands: Any) -> None:
             sub.add_argument("names", metavar="NAME", nargs="+", help="as `weights list` names them")
             sub.add_argument("--yes", action="store_true", help="fetch without asking")
             sub.add_argument("--again", action="store_true", help="also what is here already")
+        if command is convert_weights:
+            sub.add_argument("source", metavar="FILE", type=Path, help="a .ckpt, .pt, .pth or .bin file")
+            out = "the new file; else beside the old one"
+            sub.add_argument("target", metavar="OUT", type=Path, nargs="?", help=out)
+        if command is transfer_weights:
+            _add_transfer(sub)
+
+
+def _add_transfer(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("condition", choices=list(CONDITIONS), metavar="CONDITION", help=", ".join(CONDITIONS))
+    sub.add_argument("name", metavar="NAME", help="of the new control, in weights/controls/CONDITION")
+    sub.add_argument("--model", required=True, help="the base that it is for, by its name or path")
+    sub.add_argument("--trained-on", metavar="MODEL", help="the base it is of; else the base of the family")
+    sub.add_argument("--control", default="", metavar="NAME", help="one of your own; else the model's")
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -637,8 +874,8 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_option(parser: argparse.ArgumentParser, param: Param) -> None:
-    """The option of a declared control: its own parser, bounds and help."""
+def _add_option(parser: argparse.ArgumentParser, param: Param, *, asked: bool = True) -> None:
+    """The option of a declared control: its own parser, bounds and help. Not `asked`, it may stay open."""
 
     def parse(text: str) -> Any:
         try:
@@ -646,13 +883,19 @@ def _add_option(parser: argparse.ArgumentParser, param: Param) -> None:
         except ArmatureError as error:
             raise argparse.ArgumentTypeError(error.message) from None
 
+    flag = f"--{FLAGS.get(param.name, param.name)}"
+    words = param.help.replace("%", "%%")
+    if param.kind == "switch":
+        switch = argparse.BooleanOptionalAction
+        parser.add_argument(flag, dest=param.name, action=switch, default=param.default, help=words)
+        return
     parser.add_argument(
-        f"--{FLAGS.get(param.name, param.name)}",
+        flag,
         dest=param.name,
         type=parse,
-        default=param.default,
+        default=param.default if asked else None,
         required=param is PROMPT,
-        help=f"{param.help} ({param.allowed})".replace("%", "%%"),
+        help=f"{words} ({param.allowed})",
     )
 
 

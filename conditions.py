@@ -3,7 +3,7 @@
 The tab, its endpoint, the command line's listing and `docs/conditions.md` are made from the entry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -23,7 +23,7 @@ from annotators.map_kinds import (
     MapKind,
 )
 from errors import MODEL_MISSING, PARAM_CHOICE
-from models.catalogue import FAMILIES, Control
+from models.catalogue import FAMILIES, Control, family_of
 from params import Value
 
 MapResize: TypeAlias = Literal["nearest", "area"]
@@ -38,11 +38,13 @@ Agreement: TypeAlias = Literal[
 class Condition:
     """One kind of structure that a picture can be made to keep.
 
-    `annotators` are names, the default first. `controls` names the control for each family that has one.
+    `annotators` are names, in the order of the screen; `first` is the one to begin with. `controls` names the
+    control for each family that has one.
     `kind` is what its maps are.
     `resize` is the rule for a map that the user brings, `polarity` what its values mean, `needs` the tool
     that its tab carries beside the upload, `agreement` how well a result kept the structure is measured;
-    `judge_values` are the settings with which its annotator then looks at the result.
+    `judge_values` are the settings with which its annotator then looks at the result. A map that `has_hole`
+    is the picture itself, and says nothing where the mask is.
     """
 
     name: str
@@ -56,11 +58,21 @@ class Condition:
     resize: MapResize = "area"
     needs: Need = "none"
     judge_values: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    has_hole: bool = False
 
     @property
     def available_annotators(self) -> tuple[Annotator, ...]:
-        """The annotators to choose from, the default first."""
+        """The annotators to choose from."""
         return tuple(ANNOTATORS[name] for name in self.annotators)
+
+    def first(self, is_here: Callable[[str], bool]) -> Annotator:
+        """The annotator to begin with: of those that find the map in any picture, the first that is here.
+
+        Where none is here it is the first of them, which says what it lacks; where there are none at all, the
+        first of the list.
+        """
+        here = (method for method in self.finders if is_here(method.name))
+        return next(here, self.finder or self.available_annotators[0])
 
     def taking(self, takes: Takes) -> tuple[Annotator, ...]:
         """Those of its annotators that take a picture for this."""
@@ -72,16 +84,20 @@ class Condition:
         return tuple(method for method in self.available_annotators if not method.keeps)
 
     @property
+    def finders(self) -> tuple[Annotator, ...]:
+        """Those of its annotators that find the map in any picture."""
+        return tuple(a for a in self.available_annotators if a.source == "picture" and not a.of_maps)
+
+    @property
     def finder(self) -> Annotator | None:
         """The first annotator that finds the map in any picture; None where all start from something else."""
-        found = (a for a in self.available_annotators if a.source == "picture" and not a.of_maps)
-        return next(found, None)
+        return next(iter(self.finders), None)
 
     def control(self, family: str) -> Control:
         """The control that serves this condition in a family, or a refusal in words."""
-        title = FAMILIES[family].title
-        name = self.controls.get(family)
-        control = FAMILIES[family].control(name) if name else None
+        known = family_of(family)
+        title, name = known.title, self.controls.get(known.name)
+        control = known.control(name) if name else None
         if control is None:
             raise MODEL_MISSING(
                 f"{title} has no control for {self.title}",
@@ -174,7 +190,7 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("openpose", pocket="openpose"),
             title="Pose",
             help="Keeps how people stand and move, and leaves everything else free.",
-            annotators=("none", "pose_json", "openpose"),
+            annotators=("none", "pose_json", "openpose", "pocket_pose"),
             kind=POSES,
             polarity="colour",
             agreement="pck",
@@ -186,7 +202,7 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("depth", pocket="depth"),
             title="Depth",
             help="Keeps what is near and what is far: near is white, far is black.",
-            annotators=("none", "invert", "depth_anything", "depth_midas", "depth_zoe"),
+            annotators=("none", "invert", "depth_anything", "depth_midas", "depth_zoe", "pocket_depth"),
             kind=DEPTH,
             polarity="near_is_white",
             agreement="depth_correlation",
@@ -196,7 +212,7 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("normal", pocket="normal"),
             title="Normals",
             help="Keeps how surfaces face: relief and lighting follow the original.",
-            annotators=("normal_from_depth", "none", "normal_bae", "normal_midas"),
+            annotators=("normal_from_depth", "none", "normal_bae", "normal_midas", "pocket_normal"),
             kind=NORMALS,
             polarity="colour",
             agreement="normal_angle",
@@ -206,7 +222,7 @@ CONDITIONS: dict[str, Condition] = {
             controls=_controls("seg", pocket="seg"),
             title="Segmentation",
             help="Keeps which thing is where: each colour of the map is a kind of thing.",
-            annotators=("none", "seg_upernet", "seg_oneformer"),
+            annotators=("none", "seg_upernet", "seg_oneformer", "pocket_seg"),
             kind=CLASSES,
             polarity="colour",
             agreement="miou",
@@ -242,6 +258,7 @@ CONDITIONS: dict[str, Condition] = {
             polarity="colour",
             agreement="colour",
             needs="mask",
+            has_hole=True,
         ),
         Condition(
             name="tile",

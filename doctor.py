@@ -20,8 +20,8 @@ import numpy as np
 from conditions import CONDITIONS
 from errors import ours
 from gate import LIMITS, Picture
-from models.catalogue import FAMILIES
-from models.store import Store
+from models.catalogue import FAMILIES, family_of
+from models.store import Store, title
 from pipelines import home
 from pipelines.engine import Engine
 from pipelines.homes import ProcessHome
@@ -180,11 +180,11 @@ def _family(name: str, patient: Patient) -> Found:
 
 
 def _models(patient: Patient) -> Found:
-    store = Store(patient.weights)
+    store = home.open_store(patient.weights, patient.model)
     family, condition = _paintable(store, patient.model)
     if not condition:
         return "fail", "no family has a base and a control: nothing can be painted", store.how_to_get(family)
-    return "ok", f"{FAMILIES[family].title} paints", ""
+    return "ok", f"{title(family)} paints", ""
 
 
 def _book(patient: Patient) -> Found:
@@ -206,11 +206,17 @@ def _book(patient: Patient) -> Found:
 
 def _worker(patient: Patient) -> Found:
     """A worker process starts and answers, and where a model is there it paints one small picture."""
-    store = Store(patient.weights)
+    store = home.open_store(patient.weights, patient.model)
     family, condition = _paintable(store, patient.model)
     with tempfile.TemporaryDirectory(prefix="armature-doctor-") as name:
         outputs = Path(name)
-        worker = Worker(weights=patient.weights, outputs=outputs, device=patient.device, family=family)
+        worker = Worker(
+            weights=patient.weights,
+            outputs=outputs,
+            device=patient.device,
+            family=family,
+            bases=store.bases,
+        )
         engine = Engine(ProcessHome(worker), JobBook(kinds(outputs)))
         engine.start()
         try:
@@ -229,7 +235,7 @@ def _worker(patient: Patient) -> Found:
 
 def _painted(engine: Engine, desk: Desk, family: str, condition: str) -> Saved:
     """Two steps at the family's smallest size, from a drawn picture."""
-    side = FAMILIES[family].smallest
+    side = family_of(family).smallest
     pixels = np.full((side, side, 3), 230, np.uint8)
     pixels[side // 4 : side // 2, side // 3 : side // 2] = 40
     size = f"{side}x{side}"
@@ -245,8 +251,9 @@ def _painted(engine: Engine, desk: Desk, family: str, condition: str) -> Saved:
 
 def _paintable(store: Store, model: str) -> tuple[str, str]:
     """The family that would paint, and the first condition that it can; "" where it can't any."""
-    family = home.default_family(model, store)
-    return family, next((name for name in CONDITIONS if not home.lacking(store, family, name)), "")
+    family = home.default_model(model, store)
+    able = (name for name, entry in CONDITIONS.items() if not entry.has_hole)
+    return family, next((name for name in able if not home.lacking(store, family, name)), "")
 
 
 def _existing(folder: Path) -> Path:

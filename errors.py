@@ -123,14 +123,23 @@ PARAM_TYPE = Code("PARAM_TYPE", InputError, 422)
 PARAM_RANGE = Code("PARAM_RANGE", InputError, 422)
 PARAM_CHOICE = Code("PARAM_CHOICE", InputError, 422)
 PROMPT_TOO_LONG = Code("PROMPT_TOO_LONG", InputError, 422)
+PROMPT_SYNTAX = Code("PROMPT_SYNTAX", InputError, 422)
 POSE_INVALID = Code("POSE_INVALID", InputError, 422)
+CONTENT_BLOCKED = Code("CONTENT_BLOCKED", InputError, 451)
 BUDGET = Code("BUDGET", InputError, 422)
+META_MISSING = Code("META_MISSING", InputError, 422)
+META_INVALID = Code("META_INVALID", InputError, 422)
 DATASET_INVALID = Code("DATASET_INVALID", InputError, 422)
 DATASET_CHANGED = Code("DATASET_CHANGED", InputError, 409)
 MODEL_MISSING = Code("MODEL_MISSING", ModelError, 422)
 MODEL_CORRUPT = Code("MODEL_CORRUPT", ModelError, 422)
 MODEL_TOO_LARGE = Code("MODEL_TOO_LARGE", ModelError, 422)
 MODEL_PAIRING = Code("MODEL_PAIRING", ModelError, 422)
+MODEL_UNSAFE = Code("MODEL_UNSAFE", ModelError, 422)
+MODEL_ARCH = Code("MODEL_ARCH", ModelError, 422)
+MODEL_KEYS = Code("MODEL_KEYS", ModelError, 422)
+MODEL_DTYPE = Code("MODEL_DTYPE", ModelError, 422)
+MODEL_NUMERIC = Code("MODEL_NUMERIC", ModelError, 422)
 HUB_UNREACHABLE = Code("HUB_UNREACHABLE", HubError, 503, retry=True)
 HUB_PARTIAL = Code("HUB_PARTIAL", HubError, 503, retry=True)
 HUB_INTEGRITY = Code("HUB_INTEGRITY", HubError, 502)
@@ -144,6 +153,7 @@ RESUME_MISMATCH = Code("RESUME_MISMATCH", InputError, 422)
 TRAIN_DIVERGED = Code("TRAIN_DIVERGED", DeviceError, 500)
 NO_GPU = Code("NO_GPU", DeviceError, 503)
 GPU_OOM = Code("GPU_OOM", DeviceError, 503, retry=True)
+GPU_FAULT = Code("GPU_FAULT", DeviceError, 503, retry=True)
 PORT_BUSY = Code("PORT_BUSY", AccessError, 503)
 NOT_ALLOWED = Code("NOT_ALLOWED", AccessError, 403)
 BAD_HOST = Code("BAD_HOST", AccessError, 421)
@@ -162,26 +172,37 @@ CODES: dict[str, Code] = {code.name: code for code in tuple(globals().values()) 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """How an error of another library is recognised (by qualified name or errno) and renamed."""
+    """How an error of another library is recognised and renamed: by qualified name, by errno, or by words
+    in a plain RuntimeError, which is how the makers of devices speak.
+    """
 
     names: frozenset[str]
     errnos: frozenset[int]
     code: Code
     what: str
     todo: str
+    words: tuple[str, ...] = ()
 
     def matches(self, error: BaseException) -> bool:
         """Names are compared along the whole class tree, so that no library is imported here."""
         if isinstance(error, OSError) and error.errno in self.errnos:
+            return True
+        if isinstance(error, RuntimeError) and any(words in str(error) for words in self.words):
             return True
         ancestry = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
         return not self.names.isdisjoint(ancestry)
 
 
 def _foreign(
-    code: Code, what: str, todo: str, *, names: tuple[str, ...] = (), errnos: tuple[int, ...] = ()
+    code: Code,
+    what: str,
+    todo: str,
+    *,
+    names: tuple[str, ...] = (),
+    errnos: tuple[int, ...] = (),
+    words: tuple[str, ...] = (),
 ) -> Foreign:
-    return Foreign(frozenset(names), frozenset(errnos), code, what, todo)
+    return Foreign(frozenset(names), frozenset(errnos), code, what, todo, words)
 
 
 FOREIGN: tuple[Foreign, ...] = (
@@ -190,6 +211,17 @@ FOREIGN: tuple[Foreign, ...] = (
         "The device ran out of memory",
         "Choose a smaller size or fewer pictures at once",
         names=("torch.OutOfMemoryError", "torch.cuda.OutOfMemoryError", "builtins.MemoryError"),
+        words=(
+            *("DefaultCPUAllocator: can't allocate memory", "MPS backend out of memory"),
+            *("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
+        ),
+    ),
+    _foreign(  # after the row above: the same words are said for want of memory too
+        GPU_FAULT,
+        "The device failed in the middle of its work",
+        "Start it again; if it happens again, restart the program",
+        names=("torch.AcceleratorError",),
+        words=("CUDA error:", "CUDNN_STATUS_", "CUBLAS_STATUS_", "HIP error:"),
     ),
     _foreign(
         DISK_FULL,
@@ -227,6 +259,11 @@ FOREIGN: tuple[Foreign, ...] = (
         ),
     ),
 )
+
+
+def means(code: Code, error: BaseException) -> bool:
+    """Whether an error of another library is what we call by this code."""
+    return next((row.code is code for row in FOREIGN if row.matches(error)), False)
 
 
 def ours(error: BaseException) -> ArmatureError:

@@ -3,14 +3,15 @@
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from errors import NOT_ALLOWED, PARAM_CHOICE
-from gate import Profile
+from errors import NOT_ALLOWED, PARAM_CHOICE, ArmatureError
+from gate import LIMITS, Limits, Profile
 from models.catalogue import FAMILIES
 from models.hub import HUB, Hub
+from models.memory import AUTO, MODES, check_mode, parse_bytes
 
 ROOT = Path(__file__).resolve().parent
 PROFILES: tuple[Profile, ...] = get_args(Profile)
@@ -20,14 +21,20 @@ OPENING = ("GRADIO_VIBE_MODE", "GRADIO_ALLOWED_PATHS", "GRADIO_MCP_SERVER")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that can be set from outside. `model` "auto" takes the first family that is there."""
+    """All that can be set from outside. `model` "auto" takes the first family that is there.
+
+    `memory` is how many bytes of the device are filled at most, None for as many as are free.
+    """
 
     weights: Path = ROOT / "weights"
     outputs: Path = ROOT / "outputs"
     cache: Path = ROOT / ".cache"
     model: str = "auto"
     device: str = "auto"
+    memory: int | None = None
+    memory_mode: str = AUTO
     profile: Profile = "local"
+    safety: bool = False
     host: str = "127.0.0.1"
     port: int = 7860
     hosts: tuple[str, ...] = ()
@@ -35,6 +42,12 @@ class Settings:
     share_open: bool = False
     space: bool = False
     hub: Hub = field(default_factory=Hub)
+
+    @property
+    def limits(self) -> Limits:
+        """What the profile allows; where the safety checker is demanded for all, more is not."""
+        limits = LIMITS[self.profile]
+        return replace(limits, safety=limits.safety or self.safety)
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -54,7 +67,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         outputs=Path(environment.get("ARMATURE_OUTPUTS") or defaults.outputs),
         model=environment.get("ARMATURE_MODEL") or defaults.model,
         device=environment.get("ARMATURE_DEVICE") or defaults.device,
+        memory=parse_bytes(environment.get("ARMATURE_MEMORY") or AUTO),
+        memory_mode=check_mode(environment.get("ARMATURE_MEMORY_MODE") or AUTO),
         profile=profile,
+        safety=_is_on(environment.get("ARMATURE_SAFETY")),
         host="0.0.0.0" if space else defaults.host,
         hosts=tuple(filter(None, [environment.get("SPACE_HOST")])),
         space=space,
@@ -68,8 +84,12 @@ def _hub(environment: Mapping[str, str]) -> Hub:
     return Hub(
         endpoint=environment.get("HF_ENDPOINT") or HUB,
         token=environment.get("HF_TOKEN") or "",
-        offline=offline.upper() in ("1", "ON", "YES", "TRUE"),
+        offline=_is_on(offline),
     )
+
+
+def _is_on(word: str | None) -> bool:
+    return (word or "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def from_process() -> Settings:
@@ -84,6 +104,12 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
     add_shared_flags(parser, base)
     parser.add_argument("--outputs", type=Path, default=base.outputs, help="folder of the results")
     parser.add_argument("--profile", choices=PROFILES, default=base.profile, help="what users may do")
+    parser.add_argument(
+        "--safety",
+        action=argparse.BooleanOptionalAction,
+        default=base.safety,
+        help="the safety checker sees all pictures, as it always does in the profile public",
+    )
     parser.add_argument("--host", default=base.host, help="the address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, default=base.port, help="the port (%(default)s)")
     parser.add_argument(
@@ -100,7 +126,10 @@ def from_command_line(arguments: Sequence[str]) -> Settings:
         outputs=given.outputs,
         model=given.model,
         device=given.device,
+        memory=given.memory,
+        memory_mode=given.memory_mode,
         profile=profile,
+        safety=given.safety,
         host=given.host,
         port=given.port,
         hosts=(*base.hosts, given.host, *given.allow_host),
@@ -126,8 +155,27 @@ def refuse_opening(profile: Profile, environment: Mapping[str, str]) -> None:
 def add_shared_flags(parser: argparse.ArgumentParser, base: Settings) -> None:
     """The flags that app and cli have in common."""
     parser.add_argument("--weights", type=Path, default=base.weights, help="folder of the models")
-    parser.add_argument("--model", default=base.model, help=f"auto, {', '.join(FAMILIES)} (%(default)s)")
+    parser.add_argument(
+        "--model",
+        default=base.model,
+        help=f"auto, {', '.join(FAMILIES)}, or a base of your own by its name or path (%(default)s)",
+    )
     parser.add_argument("--device", default=base.device, help="auto, cpu, cuda, cuda:1, mps (%(default)s)")
+    parser.add_argument(
+        "--memory",
+        type=_bytes,
+        default=base.memory,
+        metavar="BYTES",
+        help="how much of the device to fill at most, such as 6GB (auto: what is free)",
+    )
+    parser.add_argument(
+        "--memory-mode",
+        choices=(AUTO, *MODES),
+        default=base.memory_mode,
+        help="auto, or on a GPU "
+        + "; ".join(f"{mode.name}: {mode.help}" for mode in MODES.values())
+        + " (%(default)s)",
+    )
 
 
 def prepare_process(cache: Path) -> None:
@@ -149,6 +197,13 @@ def prepare_process(cache: Path) -> None:
     }
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+
+
+def _bytes(text: str) -> int | None:
+    try:
+        return parse_bytes(text)
+    except ArmatureError as error:
+        raise argparse.ArgumentTypeError(error.message) from None
 
 
 def _port(text: str) -> int:

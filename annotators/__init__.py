@@ -26,6 +26,10 @@ from annotators.normal_bae import NORMAL_BAE
 from annotators.normal_from_depth import NORMAL_FROM_DEPTH
 from annotators.normal_midas import NORMAL_MIDAS
 from annotators.openpose import OPENPOSE
+from annotators.pocket_depth import POCKET_DEPTH
+from annotators.pocket_normal import POCKET_NORMAL
+from annotators.pocket_pose import POCKET_POSE
+from annotators.pocket_seg import POCKET_SEG
 from annotators.pose_json import POSE_JSON
 from annotators.qr import QR
 from annotators.scribble_hed import SCRIBBLE_HED
@@ -62,14 +66,18 @@ ANNOTATORS: dict[str, Annotator] = {
         LINEART_ANIME,
         POSE_JSON,
         OPENPOSE,
+        POCKET_POSE,
         DEPTH_ANYTHING,
         DEPTH_MIDAS,
         DEPTH_ZOE,
+        POCKET_DEPTH,
         NORMAL_FROM_DEPTH,
         NORMAL_BAE,
         NORMAL_MIDAS,
+        POCKET_NORMAL,
         SEG_UPERNET,
         SEG_ONEFORMER,
+        POCKET_SEG,
         SHUFFLE,
         TILE,
         QR,
@@ -145,17 +153,21 @@ def annotate(
             raise MODEL_MISSING(f"{annotator.label} needs its weights", todo="Run it through the engine")
         network = networks(annotator)
     if annotator.source != "picture":
-        return _noticed(annotator.run(source, network, **checked))
+        return _noticed(annotator, annotator.run(source, network, **checked))
     height, width = source.shape[:2]
     annotation = annotator.run(_working_picture(annotator, source, resolution), network, **checked)
-    return _noticed(replace(annotation, map=_resized(annotation.map, width, height, annotator.resample)))
+    map = _resized(annotation.map, width, height, annotator.resample)
+    return _noticed(annotator, replace(annotation, map=map))
 
 
-def _noticed(annotation: Annotation) -> Annotation:
-    """The annotation, which says so when there is nothing in it."""
-    if annotation.notices or annotation.map.max(initial=0) >= BLACK:
-        return annotation
-    return replace(annotation, notices=("The map is all black: there is nothing to follow.",))
+def _noticed(annotator: Annotator, annotation: Annotation) -> Annotation:
+    """The annotation, which says so when there is nothing in it, or when its annotator is a weak one."""
+    notices = annotation.notices
+    if not notices and annotation.map.max(initial=0) < BLACK:
+        notices = ("The map is all black: there is nothing to follow.",)
+    if annotator.caution:
+        notices += (annotator.caution,)
+    return replace(annotation, notices=notices)
 
 
 def _working_picture(annotator: Annotator, picture: Pixels, resolution: int) -> Pixels:

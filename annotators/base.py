@@ -49,7 +49,8 @@ class Annotator:
     of one, or a map of depth that another map is made from.
     `resample` says how a map is brought from the working size to the picture's; an annotator that `rescales`
     nothing gets the picture as it came.
-    `mended` says what the original does wrong and this one does not.
+    `mended` says what the original does wrong and this one does not; `caution` what a user has to know of
+    every map it makes.
     """
 
     name: str
@@ -64,6 +65,12 @@ class Annotator:
     resample: Literal["nearest", "smooth"] = "smooth"
     rescales: bool = True
     mended: str = ""
+    caution: str = ""
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether it needs files that do not come with the program."""
+        return any(weight.repo for weight in self.weights)
 
     @property
     def of_maps(self) -> bool:

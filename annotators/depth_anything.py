@@ -34,7 +34,8 @@ DEPTH_ANYTHING = Annotator(
     label="Depth, Depth Anything V2",
     help="Sharp depth with fine edges, from a small and fast network.",
     weights=tuple(
-        Weight(repo=REPO, file=file, licence="Apache-2.0") for file in ("config.json", "model.safetensors")
+        Weight(repo=REPO, file=file, licence="Apache-2.0", size=size)
+        for file, size in (("config.json", 0), ("model.safetensors", 99_100_000))
     ),
     load=load,
     run=run,

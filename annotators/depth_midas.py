@@ -11,7 +11,9 @@ from annotators.depth import annotation, stretched
 from annotators.networks import ANNOTATORS_REPO, plane_through, signed
 from models.catalogue import Weight
 
-DPT_HYBRID = Weight(repo=ANNOTATORS_REPO, file="dpt_hybrid-midas-501f0c75.pt", licence="MIT")
+DPT_HYBRID = Weight(
+    repo=ANNOTATORS_REPO, file="dpt_hybrid-midas-501f0c75.pt", licence="MIT", size=493_000_000
+)
 
 
 def load(files: tuple[Path, ...]) -> Network:

@@ -35,7 +35,7 @@ DEPTH_ZOE = Annotator(
     name="depth_zoe",
     label="Depth, ZoeDepth",
     help="Depth in metres with more detail in the foreground, from a large network.",
-    weights=(Weight(repo=ANNOTATORS_REPO, file="ZoeD_M12_N.pt", licence="MIT"),),
+    weights=(Weight(repo=ANNOTATORS_REPO, file="ZoeD_M12_N.pt", licence="MIT", size=1_380_000_000),),
     load=load,
     run=run,
     mended=(

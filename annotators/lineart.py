@@ -48,8 +48,8 @@ LINEART = Annotator(
         ),
     ),
     weights=(
-        Weight(repo=ANNOTATORS_REPO, file="sk_model.pth", licence="MIT"),
-        Weight(repo=ANNOTATORS_REPO, file="sk_model2.pth", licence="MIT"),
+        Weight(repo=ANNOTATORS_REPO, file="sk_model.pth", licence="MIT", size=17_200_000),
+        Weight(repo=ANNOTATORS_REPO, file="sk_model2.pth", licence="MIT", size=17_200_000),
     ),
     load=load,
     run=run,

@@ -34,7 +34,7 @@ LINEART_ANIME = Annotator(
     name="lineart_anime",
     label="Anime line art",
     help="The ink lines of an anime or manga drawing, without its colours.",
-    weights=(Weight(repo=ANNOTATORS_REPO, file="netG.pth", licence="MIT"),),
+    weights=(Weight(repo=ANNOTATORS_REPO, file="netG.pth", licence="MIT", size=218_000_000),),
     load=load,
     run=run,
     mended=(

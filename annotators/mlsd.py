@@ -79,7 +79,9 @@ MLSD = Annotator(
             help="Lines shorter than twice as many pixels of the working picture are dropped.",
         ),
     ),
-    weights=(Weight(repo=ANNOTATORS_REPO, file="mlsd_large_512_fp32.pth", licence="Apache-2.0"),),
+    weights=(
+        Weight(repo=ANNOTATORS_REPO, file="mlsd_large_512_fp32.pth", licence="Apache-2.0", size=6_200_000),
+    ),
     load=load,
     run=run,
     resample="nearest",

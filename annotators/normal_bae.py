@@ -30,7 +30,7 @@ NORMAL_BAE = Annotator(
     name="normal_bae",
     label="Normals, BAE",
     help="How every surface faces; the normal control learnt from it.",
-    weights=(Weight(repo=ANNOTATORS_REPO, file="scannet.pt", licence="MIT"),),
+    weights=(Weight(repo=ANNOTATORS_REPO, file="scannet.pt", licence="MIT", size=290_000_000),),
     load=load,
     run=run,
 )

@@ -97,8 +97,12 @@ OPENPOSE = Annotator(
         _switch("face", "Face", False, "Looks for dots along brows, eyes, nose, mouth and chin as well."),
     ),
     weights=tuple(
-        Weight(repo=ANNOTATORS_REPO, file=file, licence=LICENCE)
-        for file in ("body_pose_model.pth", "hand_pose_model.pth", "facenet.pth")
+        Weight(repo=ANNOTATORS_REPO, file=file, licence=LICENCE, size=size)
+        for file, size in (
+            ("body_pose_model.pth", 209_000_000),
+            ("hand_pose_model.pth", 147_000_000),
+            ("facenet.pth", 154_000_000),
+        )
     ),
     load=load,
     run=run,

@@ -8,11 +8,14 @@ from annotators.lines import rgb
 from errors import PARAM_RANGE
 from params import Param
 
+GROUNDS = {"white": 255, "grey": 128}
 MOST_BYTES = {"L": 2953, "M": 2331, "Q": 1663, "H": 1273}  # by level of error correction
 
 
-def run(text: str, network: Network, *, error_correction: str, border: int, module_size: int) -> Annotation:
-    """A code of dark modules on a light ground, as readers expect it, with a light border around it."""
+def run(
+    text: str, network: Network, *, error_correction: str, border: int, module_size: int, ground: str
+) -> Annotation:
+    """A code of dark and light modules, as readers expect it, with a border of one grey around it."""
     try:
         if not text:
             raise ValueError
@@ -24,9 +27,10 @@ def run(text: str, network: Network, *, error_correction: str, border: int, modu
             allowed=f"1 to {MOST_BYTES[error_correction]} bytes at error correction {error_correction}",
             todo="Shorten the text" if text else "Write what the code should say",
         ) from None
-    dark = np.pad(np.array(code.matrix, bool), border)
-    map = np.where(dark, 0, 255).repeat(module_size, axis=0).repeat(module_size, axis=1)
-    return Annotation(map=rgb(map), data={"text": text, "version": code.version, "modules": len(dark)})
+    light = np.where(np.array(code.matrix, bool), 0, 255)
+    modules = np.pad(light, border, constant_values=GROUNDS[ground])
+    map = modules.repeat(module_size, axis=0).repeat(module_size, axis=1)
+    return Annotation(map=rgb(map), data={"text": text, "version": code.version, "modules": len(modules)})
 
 
 QR = Annotator(
@@ -63,6 +67,15 @@ QR = Annotator(
             maximum=20,
             step=1,
             help="The side of one small square of the code, in pixels.",
+        ),
+        Param(
+            name="ground",
+            label="Around the code",
+            kind="choice",
+            default="white",
+            choices=tuple(GROUNDS),
+            labels=("White", "Grey"),
+            help="Readers want white; grey leaves the model more freedom there, and is harder to read.",
         ),
     ),
     run=run,

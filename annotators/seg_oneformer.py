@@ -51,8 +51,13 @@ SEG_ONEFORMER = Annotator(
     label="Segmentation, OneFormer",
     help="Which of 150 kinds of things is where, with the surest outlines, from a large network.",
     weights=tuple(
-        Weight(repo="shi-labs/oneformer_ade20k_swin_large", file=file, licence="MIT")
-        for file in ("config.json", "pytorch_model.bin", "vocab.json", "merges.txt")
+        Weight(repo="shi-labs/oneformer_ade20k_swin_large", file=file, licence="MIT", size=size)
+        for file, size in (
+            ("config.json", 0),
+            ("pytorch_model.bin", 875_000_000),
+            ("vocab.json", 0),
+            ("merges.txt", 0),
+        )
     ),
     load=load,
     run=run,

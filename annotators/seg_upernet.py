@@ -34,8 +34,8 @@ SEG_UPERNET = Annotator(
     label="Segmentation, UPerNet",
     help="Which of 150 kinds of things is where, from a network of middle size.",
     weights=tuple(
-        Weight(repo="openmmlab/upernet-convnext-small", file=file, licence="MIT")
-        for file in ("config.json", "pytorch_model.bin")
+        Weight(repo="openmmlab/upernet-convnext-small", file=file, licence="MIT", size=size)
+        for file, size in (("config.json", 0), ("pytorch_model.bin", 328_000_000))
     ),
     load=load,
     run=run,

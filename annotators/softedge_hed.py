@@ -13,7 +13,7 @@ from models.catalogue import Weight
 from params import Param
 
 STRIDE = 16  # halved four times
-WEIGHTS = (Weight(repo=ANNOTATORS_REPO, file="ControlNetHED.pth", licence="Apache-2.0"),)
+WEIGHTS = (Weight(repo=ANNOTATORS_REPO, file="ControlNetHED.pth", licence="Apache-2.0", size=58_900_000),)
 SAFE = Param(
     name="safe",
     label="Safe",

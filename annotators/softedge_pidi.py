@@ -11,7 +11,7 @@ from annotators.networks import ANNOTATORS_REPO, plane_through, unit
 from annotators.softedge_hed import SAFE
 from models.catalogue import Weight
 
-PIDINET = Weight(repo=ANNOTATORS_REPO, file="table5_pidinet.pth", licence="for research only")
+PIDINET = Weight(repo=ANNOTATORS_REPO, file="table5_pidinet.pth", licence="for research only", size=2_870_000)
 
 
 def load(files: tuple[Path, ...]) -> Network:

@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME ...] [--json FILE]`: every figure beside its alternative."""
+"""`python -m benchmarks [NAME ...] [--json FILE]`: every figure beside its alternative.
+
+`full` needs 6 GB of disk, 12 GB of memory and its time, and is measured only when it is named.
+"""
 
 import os
 
@@ -12,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import annotators, canny, loop, start, training, world
+from benchmarks import annotators, canny, full, loop, pocket, speed, start, training, world
 from benchmarks.table import Row, aligned, machine
 from tests import tiny_family
 
@@ -21,19 +24,25 @@ BENCHMARKS = {
     "canny": canny.measure,
     "loop": loop.measure,
     "annotators": annotators.measure,
+    "pocket": pocket.measure,
+    "speed": speed.measure,
     "training": training.measure,
     "world": world.measure,
 }
+FULL = "full"
 
 
 def main() -> None:
     """Measure what was asked for, one after the other, and show one table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*BENCHMARKS, FULL)))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every run's figure there")
+    parser.add_argument("--steps", type=int, default=full.STEPS, help="of full (%(default)s)")
+    parser.add_argument("--runs", type=int, default=full.RUNS, help="of full (%(default)s)")
     given = parser.parse_args()
-    if unknown := set(given.names) - set(BENCHMARKS):
-        parser.error(f"there is no {', '.join(sorted(unknown))}: choose from {', '.join(BENCHMARKS)}")
+    known = (*BENCHMARKS, FULL)
+    if unknown := set(given.names) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}: choose from {', '.join(known)}")
     about = machine()
     rows: list[Row] = []
     with TemporaryDirectory() as scratch:
@@ -41,8 +50,12 @@ def main() -> None:
         tiny_family.write(weights)
         for name in given.names or BENCHMARKS:
             print(f"measuring {name} ...", file=sys.stderr)
-            (Path(scratch) / name).mkdir()
-            rows += BENCHMARKS[name](Path(scratch) / name, weights)
+            folder = Path(scratch) / name
+            folder.mkdir()
+            if name == FULL:
+                rows += full.measure(folder, given.steps, given.runs)
+            else:
+                rows += BENCHMARKS[name](folder, weights)
     print(f"{about}\n\n{aligned(rows)}")
     if given.json:
         figures = {"machine": about, "rows": [asdict(row) for row in rows]}

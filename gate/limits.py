@@ -16,7 +16,9 @@ class Limits:
     `aspect` hold for pictures that come in, `smallest_side`, `largest_side` and `budget` (count * steps *
     width * height) for pictures that are made, `working_side` (a short side) and `maps` (at once) for
     annotating. `job_seconds` is how long a job may hold the device, `fetches` whether visitors may have
-    weights fetched.
+    weights fetched, `converts` whether pickled files may be opened once, to be kept in another form.
+    `safety` is whether the safety checker sees every picture that could need it, or only those of whoever
+    asks.
     """
 
     formats: tuple[str, ...]
@@ -39,6 +41,8 @@ class Limits:
     queue: int
     queue_each: int
     fetches: bool
+    converts: bool
+    safety: bool
 
 
 LOCAL = Limits(
@@ -62,9 +66,18 @@ LOCAL = Limits(
     queue=200,
     queue_each=200,
     fetches=True,
+    safety=False,
+    converts=True,
 )
 # A guest in the house may make what the owner makes, but hands files only to well-tried decoders.
-LAN = replace(LOCAL, formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"), job_seconds=600, queue=64, queue_each=64)
+LAN = replace(
+    LOCAL,
+    formats=("PNG", "JPEG", "WEBP", "BMP", "GIF"),
+    job_seconds=600,
+    queue=64,
+    queue_each=64,
+    converts=False,
+)
 PUBLIC = replace(
     LAN,
     formats=("PNG", "JPEG", "WEBP"),
@@ -83,6 +96,7 @@ PUBLIC = replace(
     job_seconds=60,
     queue_each=3,
     fetches=False,
+    safety=True,
 )
 LIMITS: dict[Profile, Limits] = {"local": LOCAL, "lan": LAN, "public": PUBLIC}
 

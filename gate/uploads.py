@@ -1,12 +1,15 @@
 """Files that somebody names: inside their folder, plain, and of a bearable size before they are read."""
 
+import base64
+import binascii
 import re
 import stat
 from pathlib import Path
 
-from errors import FILE_TOO_LARGE, IMG_EMPTY, INPUT_GONE, INPUT_SOURCE, ArmatureError
+from errors import FILE_TOO_LARGE, IMG_CORRUPT, IMG_EMPTY, INPUT_GONE, INPUT_SOURCE, ArmatureError
 from gate.limits import MEGA, Limits
 
+PAINTED = "data:image/png;base64,"
 # Two letters at least: "C:" is a drive. Two strokes name another machine on Windows, which would go there.
 ELSEWHERE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]+:|[\\/]{2})", re.IGNORECASE)
 
@@ -29,6 +32,20 @@ def resolve_upload(path: str, root: Path) -> Path:
     except (OSError, ValueError):
         pass  # a name that no file can have: too long, or with a NUL
     raise INPUT_GONE("The uploaded picture is not here any more", todo="Upload it again")
+
+
+def painted_bytes(text: object, limits: Limits) -> bytes:
+    """The PNG file that a browser has made of what was painted, out of its data address."""
+    if not isinstance(text, str) or not text.startswith(PAINTED):
+        raise INPUT_SOURCE(
+            "This was not painted here", allowed="a PNG as a data address", todo="Paint it again"
+        )
+    packed = text[len(PAINTED) :]
+    check_length(len(packed) * 3 // 4, limits)
+    try:
+        return base64.b64decode(packed, validate=True)
+    except (binascii.Error, ValueError):
+        raise IMG_CORRUPT("What was painted can't be read", todo="Paint it again") from None
 
 
 def _not_an_upload(found: str) -> ArmatureError:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import nn
@@ -28,9 +28,12 @@ def building() -> Iterator[None]:
         yield
 
 
-def read(path: Path) -> Any:
-    """The tensors of a `.pth`, `.pt` or `.bin` file on the CPU, in whatever dicts they lie."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+def read(source: Path | BinaryIO, *, mapped: bool = False) -> Any:
+    """The tensors of a `.pth`, `.pt` or `.bin` file on the CPU, in whatever dicts they lie.
+
+    Those that are `mapped` come from the disk when they are used; only files that are zip archives can be.
+    """
+    return torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
 
 
 def filled(module: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:

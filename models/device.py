@@ -12,6 +12,7 @@ import psutil
 import torch
 
 from errors import NO_GPU, PARAM_CHOICE
+from models.memory import AUTO, check_mode
 
 DtypeName: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES: dict[str, torch.dtype] = {
@@ -22,6 +23,8 @@ DTYPES: dict[str, torch.dtype] = {
 
 # The part of the free memory that models may fill; the rest is for what the steps and the decoder need.
 SHARE = {"cuda": 0.75, "mps": 0.6, "cpu": 0.6}
+APART = ("cuda",)  # has a memory of its own, apart from the machine's
+RESTING_SHARE = 0.5  # the part of the machine's free memory that models at rest may fill
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -29,7 +32,10 @@ CGROUP = Path("/sys/fs/cgroup")
 class Device:
     """A processor as the cache uses it.
 
-    `name` is torch's ("cpu", "cuda:0"), `title` is for people, `budget` is the bytes that models may fill.
+    `name` is torch's ("cpu", "cuda:0"), `title` is for people. `budget` is the bytes that models may fill,
+    `memory` those that models and their work may fill together, None where nobody has set a bound. `resting`
+    is what models that don't compute may fill beside the device, 0 where it has no memory of its own. `mode`
+    is how they share it, by name, or auto.
     """
 
     name: str
@@ -37,6 +43,9 @@ class Device:
     dtype: torch.dtype
     budget: int
     channels_last: bool = False
+    memory: int | None = None
+    resting: int = 0
+    mode: str = AUTO
 
     @property
     def kind(self) -> str:
@@ -44,21 +53,42 @@ class Device:
         return self.name.partition(":")[0]
 
 
-def choose(name: str = "auto", dtype: DtypeName = "auto") -> Device:
+def choose(
+    name: str = "auto", dtype: DtypeName = "auto", *, memory: int | None = None, mode: str = AUTO
+) -> Device:
     """The device of that name, or the best there is; refuses one that this machine lacks.
 
-    `name` is auto, cpu, mps, cuda or cuda:N. With `dtype` "auto" the processor's own abilities decide.
+    `name` is auto, cpu, mps, cuda or cuda:N. With `dtype` "auto" the processor's own abilities decide. No
+    more than `memory` bytes of it are filled, nor than are free now. `mode` is one of models/memory.py.
     """
     device_name = _best() if name == "auto" else _present(name)
     kind = device_name.partition(":")[0]
     chosen = DTYPES[dtype] if dtype != "auto" else _fast_dtype(device_name)
+    free = _free_bytes(device_name)
+    free = free if memory is None else min(free, memory)
+    title = torch.cuda.get_device_name(device_name) if kind == "cuda" else kind.upper()
     return Device(
         name=device_name,
-        title=torch.cuda.get_device_name(device_name) if kind == "cuda" else kind.upper(),
+        title=title,
         dtype=chosen,
-        budget=int(SHARE[kind] * _free_bytes(device_name)),
+        budget=int(SHARE[kind] * free),
         channels_last=chosen != torch.float32,
+        memory=free,
+        resting=int(RESTING_SHARE * _free_host_bytes()) if kind in APART else 0,
+        mode=check_mode(mode) if kind in APART else _only_mode(mode, title),
     )
+
+
+def _only_mode(mode: str, title: str) -> str:
+    """The mode of a device that computes in the machine's own memory: nothing is gained by moving there."""
+    if check_mode(mode) != AUTO:
+        raise PARAM_CHOICE(
+            f"{title} has no memory of its own, and models have nowhere to rest",
+            found=mode,
+            allowed=AUTO,
+            todo="Leave out --memory-mode",
+        )
+    return mode
 
 
 def has_native_bfloat16() -> bool:

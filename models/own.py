@@ -1,22 +1,18 @@
-"""Controls of one's own: `<weights>/controls/<condition>/<name>/`. No torch: the web page asks here.
+"""Controls of one's own: `<weights>/controls/<condition>/<name>`, a folder or a file. No torch.
 
 A base takes the controls that were made for its architecture, whoever trained them.
 """
 
-import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from models.store import CONTROL_FILES, Store
+from errors import MODEL_MISSING, MODEL_PAIRING, ArmatureError
+from models import bases, inspect
+from models.catalogue import family_of
+from models.inspect import SHARED, config_of
+from models.store import Store
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
-# What a control shares with its base; in diffusers' configurations of both.
-SHARED = (
-    *("in_channels", "block_out_channels", "down_block_types", "layers_per_block"),
-    *("cross_attention_dim", "attention_head_dim", "transformer_layers_per_block", "norm_num_groups"),
-)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._()+-]{0,119}")
 
 
 def key(condition: str, name: str) -> str:
@@ -26,26 +22,42 @@ def key(condition: str, name: str) -> str:
 
 def controls(store: Store, family: str, condition: str) -> tuple[str, ...]:
     """The names of those that are there whole for a condition, and fit a family's base."""
-    base = _config(store.base(family) / "unet" / "config.json")
     folder = store.weights / "controls" / condition
     found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return tuple(path.name for path in found if base and _is_whole(path) and _fits(path, base))
+    return tuple(path.name for path in found if _can_steer(store, family, condition, path.name))
 
 
-def _is_whole(folder: Path) -> bool:
-    files = ((folder / name for name in names) for names in CONTROL_FILES)
-    return bool(NAME.fullmatch(folder.name)) and all(any(map(Path.is_file, names)) for names in files)
-
-
-def _fits(folder: Path, base: Mapping[str, Any]) -> bool:
-    control = _config(folder / "config.json")
-    return bool(control) and all(control.get(name) == base.get(name) for name in SHARED)
-
-
-def _config(path: Path) -> Mapping[str, Any]:
-    """A network's configuration; empty where there is none that can be read."""
+def _can_steer(store: Store, family: str, condition: str, name: str) -> bool:
     try:
-        config = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}
+        require(store, family, key(condition, name))
+    except ArmatureError:
+        return False
+    return True
+
+
+def require(store: Store, family: str, control: str) -> None:
+    """Refuse a control that is not there, is none, or was made for another base than the family's."""
+    name = control.partition("/")[2]
+    path = store.control(family, control)
+    title = family_of(family).title
+    if not NAME.fullmatch(name) or not path.exists():
+        raise MODEL_MISSING(
+            "There is no such control here",
+            found=f"no weights/controls/{control}"[:150],
+            todo="Put it there, or choose another control",
+        )
+    bases.refuse_links(store.weights, path)
+    inspect.require_control(inspect.look(path), bases.net_of(store, family), title)
+    differences = _differences(path, store.configs(family) / "unet")
+    if differences:
+        raise MODEL_PAIRING(
+            f"This control was made for another architecture than {title}",
+            found=f"another {', '.join(differences)}",
+            todo="Choose another control, or the model that it was trained on",
+        )
+
+
+def _differences(control: Path, base: Path) -> list[str]:
+    """What two configurations, as far as there are any, have in common by name and not by value."""
+    ours, theirs = config_of(control / "config.json"), config_of(base / "config.json")
+    return [name for name in SHARED if name in ours and name in theirs and ours[name] != theirs[name]]

@@ -1,4 +1,4 @@
-"""What can be fetched: the base of a family, each of its controls, the files of each annotator; by name."""
+"""What can be fetched, by name: families, their controls, the safety checker, the files of each annotator."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from annotators import ANNOTATORS
 from errors import PARAM_CHOICE
-from models.catalogue import FAMILIES
+from models.catalogue import FAMILIES, SAFETY
 from models.store import Store, Wanted
 
 
@@ -18,6 +18,7 @@ class Bundle:
     name: str
     title: str
     files: tuple[Wanted, ...]
+    size: int  # about how many bytes, whether they are here or not
 
     @property
     def missing(self) -> tuple[Wanted, ...]:
@@ -33,21 +34,34 @@ class Bundle:
 
 @lru_cache(maxsize=8)
 def all_bundles(store: Store) -> Mapping[str, Bundle]:
-    """Every bundle that the Hub has, by name: `sd15`, `sd15/canny`, `softedge_hed`."""
+    """Every bundle that the Hub has, by name: `sd15`, `sd15/canny`, `safety`, `softedge_hed`."""
     found: list[Bundle] = []
     for family in FAMILIES.values():
-        found.append(Bundle(name=family.name, title=family.title, files=store.wanted(family.name)))
+        found.append(
+            Bundle(
+                name=family.name,
+                title=family.title,
+                files=store.wanted(family.name),
+                size=family.base.size if family.base else 0,
+            )
+        )
         for control in family.controls:
             found.append(
                 Bundle(
                     name=f"{family.name}/{control.name}",
                     title=f"{family.title}: control {control.name}",
                     files=store.wanted(family.name, control.name),
+                    size=control.weight.size if control.weight else 0,
                 )
             )
+    checker = Bundle(
+        name=SAFETY.name, title=SAFETY.title, files=store.safety_wanted(), size=SAFETY.weight.size
+    )
+    found.append(checker)
     for method in ANNOTATORS.values():
         files = store.annotator_wanted(method.weights)
-        found.append(Bundle(name=method.name, title=method.label, files=files))
+        size = sum(weight.size for weight in method.weights)
+        found.append(Bundle(name=method.name, title=method.label, files=files, size=size))
     return MappingProxyType({bundle.name: bundle for bundle in found if bundle.files})
 
 

@@ -114,8 +114,9 @@ class Engine:
         return job.outcome
 
     def cancel(self, job_id: str) -> None:
-        """End a job now, wherever it is, and drop what it made. Over is over."""
-        if self._book.get(job_id).over:
+        """End a job now, wherever it is, and drop what it made. What is over, or being saved, stays."""
+        job = self._book.get(job_id)
+        if job.over or job.state == "saving":
             return
         error = CANCELLED("The job was cancelled")
         self._book.change(job_id, state="cancelled", error=error, preview=None)
@@ -130,7 +131,7 @@ class Engine:
 
     def answers(self, within: float = 2.0) -> bool:
         """Whether the worker answers a ping in time; for readiness. The job that runs does not matter."""
-        if self._thread.ident is None:
+        if self._thread.ident is None or self._device.broken is not None:
             return False
         self._ping += 1
         wanted, until = self._ping, time.monotonic() + within
@@ -224,6 +225,7 @@ class Engine:
             case Ended():
                 lane.left(report.job_id)
                 self._finish(report)
+                lane.learn(report.error)
             case Pong(number):
                 self._pong = number
             case Lost(reason):

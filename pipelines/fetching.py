@@ -65,18 +65,20 @@ class Fetching:
         return {"fetch": lambda job_id, request: self.run(request)}
 
     def offer(self, request: FetchRequest) -> Offer:
-        """What a request would bring. This asks the Hub, and fetches nothing."""
+        """What a request would bring, if there is room. This asks the Hub, and fetches nothing."""
         wanted = self._wanted(request)
         with self._reaching(wanted) as hub:
             parcels = self._parcels(hub, wanted)
+        size, here = sum(parcel.file.size for parcel in parcels), sum(parcel.here for parcel in parcels)
+        self._refuse_full_disk(size - here)
         return Offer(
             names=request.names,
             titles=self._titles(request),
             sources=tuple(dict.fromkeys((file.repo, file.licence) for file in wanted)),
             files=len(parcels),
-            size=sum(parcel.file.size for parcel in parcels),
-            here=sum(parcel.here for parcel in parcels),
-            free=shutil.disk_usage(_existing(self.weights)).free,
+            size=size,
+            here=here,
+            free=shutil.disk_usage(existing(self.weights)).free,
         )
 
     def run(self, request: FetchRequest) -> Iterator[Progress | Fetched]:
@@ -89,6 +91,9 @@ class Fetching:
             yield Progress(stage="checking", step=0, total=0)
             time.sleep(GLANCE)
         try:
+            if request.discard:
+                yield self._discarded(request)
+                return
             wanted = self._wanted(request)  # another program may have fetched it meanwhile
             size = 0
             if wanted:
@@ -104,6 +109,22 @@ class Fetching:
 
     def _titles(self, request: FetchRequest) -> tuple[str, ...]:
         return tuple(bundle.title for bundle in bundles.named(Store(self.weights), request.names))
+
+    def _discarded(self, request: FetchRequest) -> Fetched:
+        """Throw away what was fetched of some bundles. A file that somebody else has put there stays."""
+        known = manifest.read(self.weights)
+        files = [
+            file for bundle in bundles.named(Store(self.weights), request.names) for file in bundle.files
+        ]
+        fetched = [file.place for file in files if self._place(file) in known and file.place.is_file()]
+        parts = [part for file in files for part in left_of(file)]
+        size = sum(path.stat().st_size for path in (*fetched, *parts))
+        manifest.forget(self.weights, {self._place(file) for file in files})
+        for path in (*fetched, *parts):
+            path.unlink(missing_ok=True)
+            log.info("discarded %s", path.name)
+        places = tuple(path.relative_to(self.weights).as_posix() for path in fetched)
+        return Fetched(titles=self._titles(request), places=places, size=size)
 
     def _wanted(self, request: FetchRequest) -> tuple[Wanted, ...]:
         """What is not here, or all, each once."""
@@ -174,7 +195,7 @@ class Fetching:
         )
         manifest.write_down(self.weights, place, entry)
         durable.settle(parcel.aside, parcel.wanted.place)
-        for stale in parcel.wanted.place.parent.glob(f"{parcel.wanted.place.name}{durable.ASIDE}*"):
+        for stale in left_of(parcel.wanted):
             stale.unlink()
         log.info("fetched %s", place)
 
@@ -182,7 +203,7 @@ class Fetching:
         return file.place.relative_to(self.weights).as_posix()
 
     def _refuse_full_disk(self, needed: int) -> None:
-        free = shutil.disk_usage(_existing(self.weights)).free
+        free = shutil.disk_usage(existing(self.weights)).free
         if needed and free < needed + LEFT_FREE:
             raise DISK_FULL(
                 "There is not enough space for these files",
@@ -209,6 +230,11 @@ class Fetching:
             ) from error
 
 
+def left_of(file: Wanted) -> tuple[Path, ...]:
+    """What fetches that broke off have left of a file, this one or an earlier one of its name."""
+    return tuple(file.place.parent.glob(f"{file.place.name}{durable.ASIDE}*"))
+
+
 def _taken(lock: FileLock) -> bool:
     try:
         lock.acquire(timeout=0)
@@ -217,7 +243,8 @@ def _taken(lock: FileLock) -> bool:
     return True
 
 
-def _existing(folder: Path) -> Path:
+def existing(folder: Path) -> Path:
+    """A folder, or the nearest one above it that is there."""
     return next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir())
 
 

@@ -5,45 +5,63 @@ classifier-free guidance (https://arxiv.org/abs/2207.12598). State and evaluatio
 keeps all that one picture needs, `evaluate` asks the networks about any number of pictures and keeps nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import torch
 
 from annotators.base import Pixels
 from errors import NUMERIC
-from models.loading import ModelKey, Text, Vae
-from pipelines import schedulers
+from models import extras
+from models.catalogue import family_of
+from models.loading import Decoder, ModelKey, Part, Text, Vae
+from models.lora import beside
+from models.memory import Stage, fitting
+from models.store import Store
+from pipelines import outfit, own_files
+from pipelines.beginning import Batch, begin
 from pipelines.cache import ModelCache
-from pipelines.conditioning import check_size, encode, to_hint
-from pipelines.preview import preview, to_pixels
+from pipelines.outfit import Outfit
+from pipelines.preview import LATENT, preview, to_pixels
 from pipelines.request import GenerateRequest, Made, Progress, Result
-from pipelines.state import PictureState, Row
+from pipelines.residuals import residuals
+from pipelines.state import PictureState
+from pipelines.workplace import Workplace
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 PREVIEW_EVERY = 3
 PIXELS_AT_ONCE = {"cpu": 512 * 512, "mps": 512 * 512, "cuda": 8 * 512 * 512}
-LATENT = 8  # pixels of a picture to one of its latents, along a side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """The networks of one request on one device; the controls by their names."""
+    """The networks of one request; the controls by their names, and a small decoder if any.
+
+    `outfit` are the LoRAs that U-Net and text encoder wear while they are asked. Without a `place` they are
+    all on one device already, and nobody helps when that has no memory.
+    """
 
     text: Text
     unet: Any
     vae: Vae
     controls: Mapping[str, Any]
+    small: Decoder | None = None
+    outfit: Outfit = field(default_factory=Outfit)
+    place: Workplace | None = None
 
+    def work(self, stage: Stage, act: Callable[[bool], T]) -> T:
+        """What `act` answers with the models of a stage on the device; see `Workplace.work`."""
+        return act(False) if self.place is None else self.place.work(stage, act)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A request made ready: its pictures before the first step, its maps, what the artist should know."""
-
-    states: tuple[PictureState, ...]
-    maps: tuple[Pixels, ...]
-    notices: tuple[str, ...]
+    def is_large(self, height: int, width: int) -> bool:
+        """Whether coding a picture of so many pixels at once would need more than is left on the device."""
+        room = self.place.room if self.place else None
+        return room is not None and self.vae.bytes_at_once(height, width) > room
 
 
 def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress | Result]:
@@ -53,7 +71,7 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
     """
     yield Progress(stage="loading", step=0, total=request.steps)
     with borrow(request, cache) as models:
-        batch = begin(request, models, cache)
+        batch = models.work("begin", partial(_begun, request, models, cache))
         groups = together(batch.states, request, cache.device.kind)
         total = sum(group[0].steps for group in groups)
         images: list[Pixels] = []
@@ -61,12 +79,13 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
         for group in groups:
             for step in denoise(models, group):
                 shown = step % PREVIEW_EVERY == 0 or step == group[0].steps
-                picture = preview(models.vae.rgb, group[0].x_0) if shown else None
+                picture = models.work("step", partial(_preview, models, group[0])) if shown else None
                 yield Progress(stage="denoising", step=before + step, total=total, preview=picture)
             before += group[0].steps
             for state in group:
                 yield Progress(stage="decoding", step=before, total=total)
-                made = Made(pixels=decode(models.vae, state.x_t), seed=request.seeds[len(images)])
+                pixels = batch.finished(models.work("decode", partial(_decoded, models, state)))
+                made = Made(pixels=pixels, seed=request.seeds[len(images)])
                 images.append(made.pixels)
                 yield Progress(stage="decoding", step=before, total=total, made=made)
     yield Result(
@@ -74,6 +93,7 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
         seeds=request.seeds,
         maps=batch.maps,
         request=request,
+        others=tuple(cache.pictures.get(digest) for digest in request.others.values()),
         notices=batch.notices,
     )
 
@@ -94,10 +114,17 @@ def denoise(models: Models, states: Sequence[PictureState]) -> Iterator[int]:
     """Take every picture to its end, a step of each at a time; yields how many steps were taken."""
     step = 0
     while running := [state for state in states if state.step < state.steps]:
-        for state, eps in zip(running, evaluate(models, running), strict=True):
+        for state, eps in zip(running, models.work("step", partial(_asked, models, running)), strict=True):
             state.advance(eps)
         step += 1
         yield step
+
+
+def _asked(models: Models, states: Sequence[PictureState], thrifty: bool) -> list[torch.Tensor]:
+    """The noise to take out of each picture; with thrift, one picture is asked about after the other."""
+    if not thrifty:
+        return evaluate(models, states)
+    return [eps for state in states for eps in evaluate(models, [state])]
 
 
 def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tensor]:
@@ -110,118 +137,91 @@ def evaluate(models: Models, states: Sequence[PictureState]) -> list[torch.Tenso
     x = torch.cat([row.x for row in rows]).type(models.unet.dtype)
     t = torch.tensor([row.t for row in rows], device=x.device)
     text = torch.cat([row.text for row in rows])
-    *down, mid = residuals(models, rows, x, t, text) or (None,)
-    eps = models.unet(
-        x,
-        t,
-        encoder_hidden_states=text,
-        down_block_additional_residuals=down or None,
-        mid_block_additional_residual=mid,
-    ).sample.float()
+    *down, mid = residuals(models.controls, rows, x, t, text) or (None,)
+    with beside(models.outfit.unet):
+        eps = models.unet(
+            x,
+            t,
+            encoder_hidden_states=text,
+            down_block_additional_residuals=down or None,
+            mid_block_additional_residual=mid,
+        ).sample.float()
     answers = eps.split([len(questions) for questions in asked])
     return [state.noise(answer) for state, answer in zip(states, answers, strict=True)]
 
 
-def residuals(
-    models: Models, rows: Sequence[Row], x: torch.Tensor, t: torch.Tensor, text: torch.Tensor
-) -> list[torch.Tensor]:
-    """What the controls add to the U-Net's skips and, last, to its middle; nothing where no hint holds.
-
-    Each ControlNet runs once, on the rows that have a hint for it; for all other rows it adds zeros.
-    """
-    total: list[torch.Tensor] = []
-    for control in dict.fromkeys(hint.control for row in rows for hint in row.hints):
-        pairs = [(i, hint) for i, row in enumerate(rows) for hint in row.hints if hint.control == control]
-        index = torch.tensor([i for i, _ in pairs], device=x.device)
-        strength = torch.tensor([hint.strength for _, hint in pairs], device=x.device, dtype=x.dtype)
-        down, mid = models.controls[control](
-            x[index],
-            t[index],
-            encoder_hidden_states=text[index],
-            controlnet_cond=torch.cat([hint.map for _, hint in pairs]),
-            conditioning_scale=strength[:, None, None, None],
-            return_dict=False,
-        )
-        added = [
-            part.new_zeros((len(rows), *part.shape[1:])).index_add_(0, index, part) for part in (*down, mid)
-        ]
-        total = [a + b for a, b in zip(total, added, strict=True)] if total else added
-    return total
-
-
 @torch.no_grad()
-def decode(vae: Vae, x_0: torch.Tensor) -> Pixels:
-    """The picture, RGB uint8 (H, W, 3), of latents (1, 4, h, w); one that is not finite is refused."""
-    picture = vae.decode(x_0)
-    if not torch.isfinite(picture).all():
+def decode(vae: Vae, x_0: torch.Tensor, *, in_strips: bool = False) -> Pixels:
+    """The picture, RGB uint8 (H, W, 3), of latents (1, 4, h, w); one that is not finite is refused.
+
+    Where the decoder's number format is to blame, float32 has a try as well.
+    """
+    picture = vae.decode_in_strips(x_0) if in_strips else vae.decode(x_0)
+    if torch.isfinite(picture).all():
+        return to_pixels(picture)
+    exact = vae.in_float32() if torch.isfinite(x_0).all() else None
+    if exact is None:
         raise NUMERIC(
             "The numbers of this picture left the range of the device",
             todo="Lower the guidance or the control strength, or choose another seed or scheduler",
         )
-    return to_pixels(picture)
+    log.warning("the decoder left the range of %s, and is asked once more in float32", vae.autoencoder.dtype)
+    return decode(exact, x_0, in_strips=in_strips)
 
 
-def begin(request: GenerateRequest, models: Models, cache: ModelCache) -> Batch:
-    """The request with its prompts encoded, its maps read, and each picture's noise drawn from its seed."""
-    positive = encode(models.text, request.prompt)
-    negative = encode(models.text, request.negative_prompt) if request.guidance > 1 else None
-    maps = tuple(cache.pictures.get(unit.map) for unit in request.controls)
-    hints = []
-    for unit, pixels in zip(request.controls, maps, strict=True):
-        check_size(pixels, request.width, request.height)
-        control = unit.network(request.family)
-        hints.append(to_hint(unit, control, models.controls[control], pixels))
-    shape = (1, models.unet.config.in_channels, request.height // LATENT, request.width // LATENT)
-    states = []
-    for seed in request.seeds:
-        generator = torch.Generator().manual_seed(seed)  # of the CPU: the same noise on every device
-        noise = torch.randn(shape, generator=generator)
-        scheduler = schedulers.build(request.scheduler, cache.scheduler_config(request.family))
-        scheduler.set_timesteps(request.steps)
-        state = PictureState(
-            x_t=torch.as_tensor(noise, device=models.unet.device) * scheduler.init_noise_sigma,
-            scheduler=scheduler,
-            generator=generator,
-            guidance=request.guidance,
-            positive=positive.states,
-            negative=negative.states if negative else None,
-            hints=tuple(hints),
-        )
-        states.append(state)
-    prompts = (("prompt", positive), ("negative prompt", negative))
-    notices = tuple(
-        f"The {name} is longer than the model can read. It did not see: “{prompt.dropped}”"
-        for name, prompt in prompts
-        if prompt and prompt.dropped
+def _preview(models: Models, state: PictureState, thrifty: bool) -> Pixels:
+    return preview(models.vae.rgb, state.x_0, models.small)
+
+
+def _begun(request: GenerateRequest, models: Models, cache: ModelCache, thrifty: bool) -> Batch:
+    in_strips = thrifty or models.is_large(request.height, request.width)
+    return begin(request, models, cache, in_strips=in_strips)
+
+
+def _decoded(models: Models, state: PictureState, thrifty: bool) -> Pixels:
+    height, width = state.x_t.shape[-2:]
+    return decode(
+        models.vae, state.x_t, in_strips=thrifty or models.is_large(LATENT * height, LATENT * width)
     )
-    return Batch(states=tuple(states), maps=maps, notices=notices)
 
 
 @contextmanager
 def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
-    """The models of a request, on the device until the block ends."""
+    """The models of a request, held until the block ends; on the device while they `work`."""
     names = {unit.network(request.family) for unit in request.controls}
     controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
-    text, unet, vae = base_keys(request.family)
-    with cache.use((text, unet, vae, *controls.values())) as lent:
+    own_files.require(cache.store, request)
+    text, unet, vae, *small = base_keys(request.model, cache.store)
+    if request.vae:
+        stamp = extras.stamp(extras.find(cache.store, extras.VAE, request.vae))
+        vae = ModelKey(family=request.model, part="vae", name=request.vae, stamp=stamp)
+    loras = outfit.keys(request, cache.store)
+    keys = (text, unet, vae, *small, *controls.values(), *loras)
+    with cache.hold(keys) as lent:
+        encoder = cast(Text, lent[text])
         yield Models(
-            text=cast(Text, lent[text]),
+            text=encoder,
             unet=lent[unet],
             vae=cast(Vae, lent[vae]),
             controls={name: lent[key] for name, key in controls.items()},
+            small=cast(Decoder, lent[small[0]]) if small else None,
+            outfit=outfit.dressed(loras, lent, unet=lent[unet], text=encoder),
+            place=Workplace(request, cache, keys, width=cast(Any, lent[unet]).config.block_out_channels[0]),
         )
 
 
-def base_keys(family: str) -> tuple[ModelKey, ModelKey, ModelKey]:
-    """The text encoder, the U-Net and the decoder of a family."""
-    return (
-        ModelKey(family=family, part="text"),
-        ModelKey(family=family, part="unet"),
-        ModelKey(family=family, part="vae"),
-    )
+def base_keys(model: str, store: Store) -> tuple[ModelKey, ...]:
+    """The text encoder, the U-Net and the decoder of a model, and its family's small decoder, if any."""
+    parts: tuple[Part, ...] = ("text", "unet", "vae")
+    keys = tuple(ModelKey(family=model, part=part) for part in parts)
+    small = ModelKey(family=family_of(model).name, part="preview")
+    return (*keys, small) if store.has_preview(model) else keys
 
 
 def warm(family: str, cache: ModelCache) -> None:
-    """Load a family's base ahead of the first request."""
-    with cache.use(base_keys(family)):
-        pass
+    """Load a family's base ahead of the first request, and bring it to the device where all of it fits."""
+    keys = base_keys(family, cache.store)
+    with cache.hold(keys):
+        if fitting(cache.sizes(keys), cache.device.budget).together:
+            with cache.use(keys):
+                pass

@@ -1,12 +1,13 @@
 """The engine put together, as app and cli ask for it; and what a family lacks, in words."""
 
 from functools import partial
+from pathlib import Path
 
 import annotators
 import conditions
-from errors import MODEL_PAIRING, PARAM_CHOICE, ModelError
+from errors import PARAM_CHOICE, AccessError, ArmatureError, ModelError
 from gate import Limits
-from models import own
+from models import bases, own
 from models.catalogue import FAMILIES
 from models.store import Store
 from pipelines import results
@@ -16,41 +17,67 @@ from pipelines.homes import Home, ProcessHome, ThreadHome
 from pipelines.jobs import JobBook
 from pipelines.kinds import FETCH, kinds
 from pipelines.request.annotating import Lack
+from pipelines.request.safety import is_exempt
 from pipelines.rows import hold
 from pipelines.worker import Worker
 
+AUTO = "auto"
+WORDS = (AUTO, *FAMILIES)
 
-def default_family(wanted: str, store: Store) -> str:
-    """The family that was asked for; for "auto" the first that is there, else the built-in one."""
-    if wanted == "auto":
+
+def open_store(weights: Path, wanted: str) -> Store:
+    """The store for a model; a base that lies elsewhere than in `weights/bases` has its own folder for it."""
+    path = Path(wanted).resolve()
+    inside = path.parent in (weights.resolve(), (weights / "bases").resolve())
+    return Store(weights) if wanted in WORDS or inside or not path.exists() else Store(weights, path.parent)
+
+
+def default_model(wanted: str, store: Store) -> str:
+    """The model that was asked for: a family, a base of one's own by its name or path, or "auto".
+
+    For "auto" it is the first family that is there, else the built-in one.
+    """
+    if wanted == AUTO:
         return next((name for name in FAMILIES if store.has(name)), next(iter(FAMILIES)))
-    if wanted not in FAMILIES:
+    if wanted in FAMILIES:
+        return wanted
+    family, _, name = wanted.partition("/")
+    path = store.own_bases / (name if family in FAMILIES else Path(wanted).name)
+    if not path.name or not path.exists():
         raise PARAM_CHOICE(
-            "There is no such model family",
+            "There is no such model",
             found=repr(wanted),
-            allowed="auto, " + ", ".join(FAMILIES),
-            todo="Change --model",
+            allowed=", ".join((*WORDS, *(name for _, name in bases.models(store)))),
+            todo="Change --model, or put the file into weights/bases",
         )
-    return wanted
+    return f"{bases.family_of_base(store, path)}/{path.name}"
 
 
-def lacking(store: Store, family: str, condition: str, control: str = "") -> str:
-    """What a condition lacks in a family and how to get it, in words; nothing where all is there.
+def lack(
+    store: Store, model: str, condition: str, control: str = "", *, safety: bool = False
+) -> ArmatureError | None:
+    """What a condition lacks in a model and how to get it, or what speaks against it; None where all is well.
 
-    `control` is one of the user's own, which has to fit the family.
+    `control` is one of the user's own, which has to fit the family. With `safety`, the safety checker has to
+    be there for all that could need it. Headers are read, and nothing is loaded.
     """
     entry = conditions.find(condition)
     try:
-        store.require(family, own.key(condition, control) if control else entry.control(family).name)
-        if control and control not in own.controls(store, family, condition):
-            raise MODEL_PAIRING(
-                f"The control {control} was made for another architecture than {FAMILIES[family].title}",
-                allowed=", ".join(own.controls(store, family, condition)) or "the model's own",
-                todo="Choose another control, or the model that it was trained on",
-            )
-    except ModelError as error:
-        return error.message
-    return ""
+        bases.require(store, model)
+        store.require(model, own.key(condition, control) if control else entry.control(model).name)
+        if control:
+            own.require(store, model, own.key(condition, control))
+        if safety and not is_exempt(model, control):
+            store.require_safety()
+    except (ModelError, AccessError) as error:
+        return error
+    return None
+
+
+def lacking(store: Store, model: str, condition: str, control: str = "") -> str:
+    """The same in words; nothing where all is well."""
+    found = lack(store, model, condition, control)
+    return found.message if found else ""
 
 
 def annotator_lack(store: Store, name: str) -> Lack | None:

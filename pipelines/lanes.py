@@ -3,11 +3,13 @@
 import logging
 import time
 
-from errors import ArmatureError
+from errors import GPU_FAULT, GPU_OOM, ArmatureError
 from pipelines.homes import Hear, Home
 from pipelines.messages import EngineState, Run, Stop
 
 log = logging.getLogger(__name__)
+
+MOST_SHORT = 3  # jobs in a row that may end for want of memory before the worker is replaced
 
 
 class Lane:
@@ -22,13 +24,15 @@ class Lane:
         self.began: dict[str, float] = {}  # jobs that have their models, and since when
         self.late: dict[str, float] = {}  # stopped jobs, and when they must have come back
         self._patience = patience
+        self._short = 0  # jobs in a row that the device had no memory for
+        self._dying = False
         self._deaths = 0  # in a row, without having been ready in between
         self._restart_at: float | None = None
 
     @property
     def takes(self) -> bool:
         """Whether there is a worker to give jobs to."""
-        return self._restart_at is None
+        return self._restart_at is None and not self._dying
 
     def stand(self, state: EngineState, error: ArmatureError | None) -> None:
         """The worker says how it stands."""
@@ -63,6 +67,23 @@ class Lane:
         self.began.pop(job_id, None)
         self.late.pop(job_id, None)
 
+    def learn(self, error: ArmatureError | None) -> None:
+        """How a job ended. After a failure of the device, or too many for want of memory, the worker goes.
+
+        A worker that can't be replaced goes on without memory, but can do nothing on a device that failed.
+        """
+        code = error.code if error else None
+        self._short = self._short + 1 if code is GPU_OOM else 0
+        if code is not GPU_FAULT and self._short < MOST_SHORT:
+            return
+        self._short = 0
+        if self.home.can_kill:
+            log.warning("the worker is replaced after %s", code.name if code else "")
+            self._dying = True
+            self.home.kill()
+        elif code is GPU_FAULT and error is not None:
+            self.stand(EngineState(phase="failed", detail=error.what, device=self.state.device), error)
+
     def clear(self) -> set[str]:
         """Forget what the worker held; answers what that was."""
         held, self.running = self.running, set()
@@ -72,6 +93,7 @@ class Lane:
 
     def lose(self) -> None:
         """The worker is gone: at once the next one, but one that can't get ready not in a tight loop."""
+        self._dying = False
         if self.broken is None:
             self.state = EngineState(phase="starting", detail="again")
             self._deaths += 1

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
@@ -45,8 +45,19 @@ def read(weights: Path) -> Mapping[str, Entry]:
 
 def write_down(weights: Path, place: str, entry: Entry) -> None:
     """Add one entry; whoever calls holds the lock of the folder."""
-    entries = {known: asdict(one) for known, one in read(weights).items()} | {place: asdict(entry)}
-    text = json.dumps(dict(sorted(entries.items())), indent=2, ensure_ascii=False)
+    _write(weights, {**read(weights), place: entry})
+
+
+def forget(weights: Path, places: Collection[str]) -> None:
+    """Take out the entries of files that are to go; whoever calls holds the lock of the folder."""
+    known = read(weights)
+    if not known.keys().isdisjoint(places):
+        _write(weights, {place: entry for place, entry in known.items() if place not in places})
+
+
+def _write(weights: Path, entries: Mapping[str, Entry]) -> None:
+    plain = {place: asdict(entry) for place, entry in sorted(entries.items())}
+    text = json.dumps(plain, indent=2, ensure_ascii=False)
 
     def fill(out: BinaryIO) -> None:
         out.write(f"{text}\n".encode())

@@ -9,13 +9,26 @@ from pipelines.request import Progress
 Phase: TypeAlias = Literal["starting", "loading", "ready", "failed"]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One network in the device's memory: what it is, in words that no other has, and its bytes."""
+
+    name: str
+    size: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineState:
-    """What the page says about the models: the phase, what is being loaded or failed, and the device."""
+    """What the page says about the models: the phase, what is being loaded or failed, and the device.
+
+    `held` is in its memory now, the least recently used first; `budget` is the bytes that there is room for.
+    """
 
     phase: Phase = "starting"
     detail: str = ""
     device: str = ""
+    held: tuple[Held, ...] = ()
+    budget: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +12,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from annotators.base import Pixels
 from errors import ours
-from pipelines import durable
+from pipelines import durable, metadata
 from pipelines.request import Result, Saved, SavedImage
 
 log = logging.getLogger(__name__)
 
-CHUNK = "armature"  # the key of our JSON in a PNG
 IMAGES, UNFINISHED = "images", "unfinished"
 MARK = 12  # characters of a job's id in the names of its files
 
@@ -28,18 +27,26 @@ def todays(outputs: Path) -> Path:
 
 
 def save(result: Result, folder: Path, job_id: str, seconds: float) -> Saved:
-    """Write the pictures and maps of a job into a folder; each is whole, or not there."""
+    """Write the pictures of a job and what they were made from into a folder; each is whole, or not there."""
     stem = f"{datetime.now().astimezone():%H%M%S}-{job_id[:MARK]}"
-    images = []
-    for index, (pixels, seed) in enumerate(zip(result.images, result.seeds, strict=True)):
-        path = folder / f"{stem}-{index}-seed{seed}.png"
-        write_png(path, pixels, {CHUNK: result.request.to_json()})
-        images.append(SavedImage(path=path, seed=seed))
-    maps = []
+    maps = []  # first, since the pictures name them
     for index, (unit, pixels) in enumerate(zip(result.request.controls, result.maps, strict=True)):
         path = folder / f"{stem}-map{index}-{unit.condition}.png"
         write_png(path, pixels, {})
         maps.append((unit.condition, path))
+    others = []
+    for what, pixels in zip(result.request.others, result.others, strict=True):
+        others.append(folder / f"{stem}-{what}.png")
+        write_png(others[-1], pixels, {})
+    images = []
+    for index, (pixels, seed) in enumerate(zip(result.images, result.seeds, strict=True)):
+        path = folder / f"{stem}-{index}-seed{seed}.png"
+        beside = metadata.texts(
+            result, index, [map.name for _, map in maps], [other.name for other in others]
+        )
+        write_png(path, pixels, beside)
+        agreement = result.agreement[index] if result.agreement else ()
+        images.append(SavedImage(path=path, seed=seed, agreement=agreement))
     return Saved(
         images=tuple(images),
         maps=tuple(maps),
@@ -49,11 +56,14 @@ def save(result: Result, folder: Path, job_id: str, seconds: float) -> Saved:
     )
 
 
-def write_png(path: Path, pixels: Pixels, texts: dict[str, str]) -> None:
-    """An RGB uint8 (H, W, 3) picture with text chunks, written durably."""
+def write_png(path: Path, pixels: Pixels, texts: Mapping[str, str]) -> None:
+    """An RGB uint8 (H, W, 3) picture with text chunks, written durably.
+
+    A text that Latin-1 can hold goes into the older kind of chunk, which every tool reads.
+    """
     info = PngInfo()
     for key, text in texts.items():
-        info.add_itxt(key, text)
+        info.add_text(key, text)
     picture = Image.fromarray(pixels)
     durable.write(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
 

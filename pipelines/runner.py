@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from errors import ours
+from errors import ArmatureError, ours
 from pipelines.messages import Ended, EngineState, Moved, Order, Ping, Pong, Quit, Report, Run, Standing, Stop
 from pipelines.request import Progress
 
@@ -84,7 +84,7 @@ class Runner:
         except Exception as error:
             known = ours(error)
             log.exception("job %s failed: %s", run.job_id, known)
-            ended = Ended(run.job_id, error=known)
+            ended = Ended(run.job_id, error=bare(known))
         if isinstance(events, Generator):
             events.close()
         self._stops.pop(run.job_id, None)
@@ -116,3 +116,9 @@ def _kept(events: Iterator[Any]) -> Any:
         return events.throw(KeepFinished())
     except (KeepFinished, StopIteration):
         return None
+
+
+def bare(error: ArmatureError) -> ArmatureError:
+    """The error without the way it came: whoever keeps it would keep all that was computed there."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

@@ -3,18 +3,26 @@
 from dataclasses import dataclass
 
 import conditions
+from models.catalogue import SAFETY, own_base
 from models.store import Store
 from pipelines import bundles
 from pipelines.fetching import Fetching
 from pipelines.request.fetching import FetchRequest, Offer
+from pipelines.request.safety import is_exempt
+from pipelines.request.stock import Stock
+from pipelines.stock import take_stock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsShelf:
-    """The shelf of one folder of weights; `open` where visitors of the profile may fetch."""
+    """The shelf of one folder of weights; `open` where visitors of the profile may fetch.
+
+    With `safety`, models that could need the safety checker lack it too where it is not here.
+    """
 
     fetching: Fetching
     open: bool
+    safety: bool = False
 
     def lacking_of_method(self, annotator: str) -> tuple[str, ...]:
         """The name of the annotator's bundle, where files of it are not here."""
@@ -22,8 +30,11 @@ class WeightsShelf:
 
     def lacking_of_model(self, family: str, condition: str) -> tuple[str, ...]:
         """The base, the control, or both, as far as the Hub has them and they are not here."""
-        control = conditions.find(condition).controls.get(family)
-        return self._lacking((family, f"{family}/{control}")) if control else ()
+        known = family.partition("/")[0]
+        control = conditions.find(condition).controls.get(known)
+        base = () if own_base(family) else (known,)
+        checker = (SAFETY.name,) if self.safety and not is_exempt(family) else ()
+        return self._lacking((*base, f"{known}/{control}", *checker)) if control else ()
 
     def lack(self, names: tuple[str, ...]) -> str:
         """In words, what is lacking of some bundles, where it is, and under which licence."""
@@ -38,6 +49,10 @@ class WeightsShelf:
     def offer(self, names: tuple[str, ...]) -> Offer:
         """What fetching them would bring: this asks the Hub."""
         return self.fetching.offer(FetchRequest(names=names))
+
+    def stock(self) -> Stock:
+        """What is here and what can be had at this moment; nobody is asked."""
+        return take_stock(self._store, offline=self.fetching.hub.offline)
 
     @property
     def _store(self) -> Store:

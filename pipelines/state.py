@@ -20,12 +20,27 @@ class Row:
     hints: tuple[Hint, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What inpainting brings back after each step: the latents x_0 (1, 4, h, w) of a picture, under the noise
+    (1, 4, h, w) of that step, where the mask (1, 1, h, w) is 0; 1 is made anew.
+    """
+
+    x_0: torch.Tensor
+    noise: torch.Tensor
+    mask: torch.Tensor
+
+    def around(self, inner: torch.Tensor, outer: torch.Tensor) -> torch.Tensor:
+        """The inner latents in the hole, the outer ones around it."""
+        return (1 - self.mask) * outer + self.mask * inner
+
+
 @dataclass(slots=True, kw_only=True)
 class PictureState:
     """Latents x_t (1, 4, h, w) in float32, and all that the next steps of this one picture need.
 
-    Scheduler and generator are its own. `negative` is None without guidance. `x_0` is where the last step saw
-    the picture going.
+    Scheduler and generator are its own. `negative` is None without guidance. `first` is the place in the
+    schedule where it begins, `x_0` where the last step saw the picture going.
     """
 
     x_t: torch.Tensor
@@ -35,18 +50,20 @@ class PictureState:
     positive: torch.Tensor
     negative: torch.Tensor | None
     hints: tuple[Hint, ...]
+    first: int = 0
+    kept: Kept | None = None
     step: int = 0
     x_0: torch.Tensor = field(init=False)
 
     @property
     def steps(self) -> int:
-        """How many steps there are from noise to picture."""
-        return len(self.scheduler.timesteps)
+        """How many steps there are from the first latents to the picture."""
+        return len(self.scheduler.timesteps) - self.first
 
     @property
     def t(self) -> torch.Tensor:
         """The time of the next step, a scalar on the CPU."""
-        t: torch.Tensor = self.scheduler.timesteps[self.step]
+        t: torch.Tensor = self.scheduler.timesteps[self.first + self.step]
         return t
 
     @property
@@ -79,3 +96,13 @@ class PictureState:
         self.x_0 = estimate(self.scheduler, float(self.t), self.x, eps)
         self.x_t = self.scheduler.step(eps, self.t, self.x_t, **taken, return_dict=False)[0]
         self.step += 1
+        if self.kept is not None:
+            self.x_t = self.kept.around(self.x_t, self._brought_back(self.kept))
+            self.x_0 = self.kept.around(self.x_0, self.kept.x_0)
+
+    def _brought_back(self, kept: Kept) -> torch.Tensor:
+        """What is kept, under the noise of the step that comes next."""
+        if self.step == self.steps:
+            return kept.x_0
+        noised: torch.Tensor = self.scheduler.add_noise(kept.x_0, kept.noise, self.t[None])
+        return noised

@@ -11,6 +11,7 @@ from annotators.base import Annotator, Source
 from conditions import CONDITIONS, Agreement, Condition, MapResize, Need, Polarity
 from models.catalogue import FAMILIES, Control, Weight
 from params import Param
+from scripts import models_page
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,6 +68,12 @@ browser:
 
 Of a picture, the map has the picture's size and shape: to fit the stride of a network the picture is
 padded, not stretched. Lines are white on black, and near is white.
+
+Where you name none, the tab, the API and `cli.py generate` begin with the same one: of those that find the
+structure in any picture, in the order of the condition, the first whose files are here. Without a download
+that is a small built-in one for poses, depth, normals and classes. Once the files of a better one have come,
+the program begins with it from its next start on; the one that you chose stays. A map of your own is taken as
+it is by the annotator `none`, which has to be named. Every picture remembers which one made its map.
 
 The maps below are of this scene, which `scripts/scene.py` draws, with every setting at its default; the
 normals are of its depth, the pose is of the person in it, and the code of an address. They are made by
@@ -133,7 +140,7 @@ def _tabs(annotator: Annotator) -> list[Condition]:
 
 
 def _annotator_section(annotator: Annotator) -> str:
-    parts = [f"## {annotator.label}\n\n`{annotator.name}`: {annotator.help}\n"]
+    parts = [f"## {annotator.label}\n\n`{annotator.name}`: {_said(annotator)}\n"]
     if annotator.weights:
         parts.append("*Needs its weights: no picture.*\n")
     else:
@@ -174,7 +181,7 @@ def _overview() -> str:
 def _section(condition: Condition) -> str:
     facts = "".join(f"- {label} {fact}.\n" for label, fact in _facts(condition) if fact)
     annotators = "\n".join(
-        _annotator(annotator, first=position == 0)
+        _annotator(annotator, _choice(condition, annotator))
         for position, annotator in enumerate(condition.available_annotators)
     )
     return f"## {condition.title}\n\n`{condition.name}`: {condition.help}\n\n{facts}\n{annotators}"
@@ -201,6 +208,8 @@ def _control(control: Control) -> str:
 
 
 def _weight(weight: Weight) -> str:
+    if not weight.repo:
+        return f"`{weight.subfolder}/{weight.file}`, which comes with the program, licence {weight.licence}"
     parts = [f"`{weight.repo}`"]
     parts += [f"folder `{weight.subfolder}`"] if weight.subfolder else []
     parts += [f"file `{weight.file}`"] if weight.file else []
@@ -208,9 +217,21 @@ def _weight(weight: Weight) -> str:
     return ", ".join(parts)
 
 
-def _annotator(annotator: Annotator, *, first: bool) -> str:
-    choice = ", the first choice" if first else ""
-    text = f"**{annotator.label}** (`{annotator.name}`{choice}): {annotator.help}\n"
+def _choice(condition: Condition, annotator: Annotator) -> str:
+    """Whether it is what a tab begins with: with all files here, or without a download."""
+    if annotator is condition.first(lambda _: True):
+        return ", the first choice"
+    plain = condition.first(lambda name: not ANNOTATORS[name].is_fetched)
+    return ", the first choice without a download" if annotator is plain else ""
+
+
+def _said(annotator: Annotator) -> str:
+    """What it does, and what has to be known of it."""
+    return f"{annotator.help} {annotator.caution}".strip()
+
+
+def _annotator(annotator: Annotator, choice: str) -> str:
+    text = f"**{annotator.label}** (`{annotator.name}`{choice}): {_said(annotator)}\n"
     if not annotator.params:
         return text
     return f"{text}\n{_settings(annotator)}"
@@ -249,6 +270,7 @@ def _anchor(title: str) -> str:
 PAGES = {
     ROOT / "docs" / "conditions.md": conditions_page,
     ROOT / "docs" / "annotators.md": annotators_page,
+    ROOT / "docs" / "models.md": models_page.page,
 }
 
 

@@ -1,10 +1,12 @@
-"""Takes the pictures of the studio for the README: `python -m scripts.screenshots http://127.0.0.1:7860`.
+"""Takes the pictures of the studio for the docs: `python -m scripts.screenshots http://127.0.0.1:7860`.
 
 It does what a visitor would do, in the system's Chromium and against a studio that runs already.
 """
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -18,6 +20,7 @@ SHOTS = (
     ("studio-dark.png", 1280, 900, "dark"),
     ("studio-phone.png", 390, 844, "light"),
 )
+MODELS = ("models.png", 1280, 900, "light")
 
 
 def main() -> None:
@@ -31,19 +34,27 @@ def main() -> None:
         picture = given.picture or draw_scene(Path(folder) / "scene.png")
         with start_chromium(driver, program) as browser:
             for name, width, height, theme in SHOTS:
-                studio = _painted(browser, given, picture, width, height, theme)
-                studio.page.screenshot(path=given.out / name)
-                studio.page.context.close()
-                print(given.out / name)
+                with _opened(browser, given.url, width, height, theme) as studio:
+                    _paint(studio, given, picture)
+                    _shoot(studio, given.out / name)
+            with _opened(browser, given.url, *MODELS[1:]) as studio:
+                studio.page.get_by_role("tab", name="Models", exact=True).click()
+                studio.page.wait_for_selector(".stock")
+                _shoot(studio, given.out / MODELS[0])
 
 
-def _painted(
-    browser: Browser, given: argparse.Namespace, picture: Path, width: int, height: int, theme: str
-) -> Studio:
-    """The studio with a picture and its map; and, where a model is worth showing, what was made of it."""
+@contextmanager
+def _opened(browser: Browser, url: str, width: int, height: int, theme: str) -> Iterator[Studio]:
+    """The studio on a screen of that size."""
     context = browser.new_context(viewport={"width": width, "height": height}, is_mobile=width < 600)
-    studio = Studio(context.new_page(), given.url)
+    studio = Studio(context.new_page(), url)
     studio.open(f"?__theme={theme}")
+    yield studio
+    context.close()
+
+
+def _paint(studio: Studio, given: argparse.Namespace, picture: Path) -> None:
+    """A picture and its map; and, where a model is worth showing, what was made of it."""
     studio.drop(picture)
     studio.map_after()
     studio.page.fill("#prompt textarea", given.prompt)
@@ -51,9 +62,14 @@ def _painted(
         studio.generate()
         studio.picture_after()
         studio.page.locator("#progress .progress").wait_for(state="hidden")
+
+
+def _shoot(studio: Studio, path: Path) -> None:
+    """Take one picture of the page as it is, from its top."""
     studio.page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
     studio.wait_until_idle()
-    return studio
+    studio.page.screenshot(path=path)
+    print(path)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -79,6 +79,23 @@ class Studio:
         """The address of the map once it is another than before and has loaded."""
         return self._loaded(f"#{condition}-map img", before)
 
+    def mask_after(self, before: str = "", condition: str = "start") -> str:
+        """The address of the picture that is painted on once it is another than before and has loaded."""
+        return self._loaded(f"#{condition}-mask img", before)
+
+    def paint(self, selector: str, *places: tuple[float, float]) -> None:
+        """One stroke of the brush there, through places across and down from 0 to 1."""
+        canvas = self.page.locator(f"{selector} canvas")
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        assert box, f"{selector} is not there to paint on"
+        for index, (x, y) in enumerate(places):
+            self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+            if not index:
+                self.page.mouse.down()
+        self.page.mouse.up()
+        self.page.wait_for_selector(f"{selector} .painted", timeout=PATIENCE)
+
     def picture_after(self, before: str = "") -> str:
         """The address of the newest picture in the gallery once it is another than before and has loaded."""
         return self._loaded("#gallery img", before)
@@ -112,6 +129,18 @@ class Studio:
             if box.input_value() == f"{value:g}":
                 return
         raise AssertionError(f"{name} does not keep {value:g}")
+
+    def set_size(self, size: str) -> None:
+        """Type the size of the pictures, and leave it."""
+        box = self.page.locator("#size input")
+        for _ in range(10):
+            box.fill(size)
+            box.press("Enter")
+            box.blur()
+            self.wait_until_idle()
+            if box.input_value() == size:
+                return
+        raise AssertionError(f"the size does not keep {size}")
 
     def wait_until_idle(self) -> None:
         """Wait until the browser has nothing to do for the page."""

@@ -28,7 +28,8 @@ from gate import LIMITS
 from models.store import Store
 from pipelines.jobs import JobBook
 from pipelines.kinds import kinds
-from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, UNIT_PARAMS
+from pipelines.metadata import request_from_png
+from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, START_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import fit
 from tests.conftest import drawn_map
 from tests.serving import ROOT, START_SECONDS, App, Front, free_port, log_of, serving, start, until
@@ -116,8 +117,9 @@ def test_the_page_is_there_in_time(studio: App) -> None:
 def test_the_page_has_a_tab_for_every_condition(studio: App) -> None:
     components = httpx.get(f"{studio.url}/config").json()["components"]
     titles = [part["props"]["label"] for part in components if part["type"] == "tabitem"]
-    assert titles == [*(condition.title for condition in CONDITIONS.values()), "Annotate"]
-    assert len(titles) == 15 + 1
+    tools = ["Compose", "Annotate", "Models"]
+    assert titles == [*(condition.title for condition in CONDITIONS.values()), *tools]
+    assert len(titles) == 15 + 3
 
 
 def test_the_models_become_ready(studio: App) -> None:
@@ -146,7 +148,7 @@ def test_building_the_page_imports_nothing_heavy(store: Store, tmp_path: Path) -
     process = start(tmp_path, store.weights, "--port", str(free_port()), program=("-c", PROBE))
     assert process.wait(timeout=START_SECONDS) == 0, log_of(tmp_path)
     seen = json.loads(log_of(tmp_path))
-    assert seen["tabs"] == len(CONDITIONS) + 1
+    assert seen["tabs"] == len(CONDITIONS) + 3
     assert {"gradio", "cv2", "numpy", "pipelines"} <= set(seen["modules"])
     heavy = {"torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors"}
     assert heavy.isdisjoint(seen["modules"])
@@ -272,6 +274,24 @@ def test_what_is_said_about_the_map_comes_with_the_pictures(ask: Callable[..., A
     assert isinstance(told["notices"], list)
 
 
+def test_agreement_is_measured_where_it_is_asked_for(ask: Callable[..., Any]) -> None:
+    _, _, info = ask("/canny", seed=7, count=2, agreement=True, **FAST)
+    assert [[control["annotator"] for control in controls] for controls in info["agreements"]] == [
+        ["canny"],
+        ["canny"],
+    ]
+    assert info["agreement"] == [controls[0]["share"] for controls in info["agreements"]]
+    assert all(0 <= share <= 1 for share in info["agreement"])
+    _, _, info = ask("/canny", seed=7, **FAST)
+    assert (info["agreement"], info["agreements"]) == ([None], [[]])
+
+
+def test_a_picture_is_served_with_what_makes_it_again(ask: Callable[..., Any]) -> None:
+    (image,), _, info = ask("/canny", seed=7, **FAST)
+    request = request_from_png(Path(image))
+    assert json.loads(request.to_json()) == info["request"]
+
+
 def test_a_seed_makes_the_same_picture_again(ask: Callable[..., Any]) -> None:
     (first,), _, info = ask("/canny", seed=-1, **FAST)
     (seed,) = info["seeds"]
@@ -298,7 +318,7 @@ def test_the_map_is_canny_of_the_fitted_picture(
     values = {"low_threshold": low, "high_threshold": high}
     _, map, info = ask("/canny", prompt="x", steps=1, values=values)
     width, height = info["request"]["width"], info["request"]["height"]
-    assert (width, height) == (320, 256)
+    assert (width, height) == (192, 128)
     edges = cv2.Canny(fit(pixels(picture), width, height, "area"), low, high)
     assert 0 < edges.mean() < 128
     assert np.array_equal(pixels(map), np.repeat(edges[:, :, None], 3, axis=2))
@@ -339,6 +359,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "settings that are none": ("/canny", {"values": [1]}, "PARAM_TYPE"),
     "a threshold out of bounds": ("/canny", {"values": {"low_threshold": 256}}, "PARAM_RANGE"),
     "no picture": ("/canny", {"image": None}, "IMG_EMPTY"),
+    "a change of nothing": ("/canny", {"denoise": 0.5}, "IMG_EMPTY"),
+    "a canvas that shrinks": ("/canny", {"extend": {"left": -64}}, "PARAM_RANGE"),
+    "a canvas with a fifth side": ("/canny", {"extend": {"front": 64}}, "PARAM_TYPE"),
+    "a canvas that grows by a word": ("/canny", {"extend": "left"}, "PARAM_TYPE"),
     "an address": (
         "/canny",
         {"image": {"path": "http://127.0.0.1/x.png"}},
@@ -369,6 +393,44 @@ def test_a_file_that_is_no_picture_is_refused(ask: Callable[..., Any], tmp_path:
         ask("/canny", **FAST, image=handle_file(text))
 
 
+def half(path: Path) -> Path:
+    """A mask of 4:3 whose left half is white."""
+    mask = Image.new("L", (400, 300))
+    mask.paste(255, (0, 0, 200, 300))
+    mask.save(path)
+    return path
+
+
+def test_a_start_picture_changes_as_far_as_it_is_asked_to(ask: Callable[..., Any], picture: Path) -> None:
+    run = {"seed": 7, "prompt": "a house", "steps": 10, "init": handle_file(picture)}
+    (little,), _, info = ask("/canny", denoise=0.1, **run)
+    (much,), _, _ = ask("/canny", denoise=1.0, **run)
+    assert (info["request"]["denoise"], info["request"]["mask"]) == (0.1, None)
+    start = fit(pixels(picture), 192, 128, "area").astype(int)
+    near, far = (np.abs(pixels(path).astype(int) - start).mean() for path in (little, much))
+    assert near < far
+    _, _, info = ask("/canny", **run)
+    assert info["request"]["denoise"] == 0.75, "the default of the start"
+
+
+def test_a_mask_keeps_what_it_does_not_mark_bit_for_bit(
+    ask: Callable[..., Any], picture: Path, tmp_path: Path
+) -> None:
+    mask = handle_file(half(tmp_path / "mask.png"))
+    (made,), _, info = ask("/canny", seed=7, mask=mask, mask_blur=0, fill="noise", **FAST)
+    before = fit(pixels(picture), 128, 128, "area")
+    assert np.array_equal(pixels(made)[:, 65:], before[:, 65:]), "the start is the image itself"
+    assert not np.array_equal(pixels(made)[:, :63], before[:, :63])
+    assert info["request"]["fill"] == "noise"
+
+
+def test_a_canvas_grows_where_it_is_asked_to(ask: Callable[..., Any], picture: Path) -> None:
+    (made,), _, info = ask("/canny", seed=7, extend={"left": 64}, mask_blur=0, **FAST)
+    assert pixels(made).shape == (128, 192, 3)
+    assert np.array_equal(pixels(made)[:, 64:], fit(pixels(picture), 128, 128, "area"))
+    assert info["request"]["denoise"] == 1, "of what is not there nothing is kept"
+
+
 def schema(app: App, endpoint: str) -> dict[str, dict[str, Any]]:
     """What the API says about the parameters of an endpoint, by name."""
     answer = httpx.get(f"{app.url}/gradio_api/info").json()
@@ -381,6 +443,9 @@ def test_the_schema_has_every_bound(condition: str, studio: App) -> None:
     entries = schema(studio, f"/{condition}")
     for param in (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS):
         assert entries[param.name] == param.schema()
+    for param in START_PARAMS:
+        assert entries[param.name] == param.schema() | {"default": None}
+    assert {"init", "mask", "extend"} <= set(entries)
     assert entries["annotator"]["enum"] == list(CONDITIONS[condition].annotators)
     assert (entries["steps"]["minimum"], entries["steps"]["maximum"]) == (1, 150)
     assert entries["seed"]["maximum"] == 2**32 - 1
@@ -431,7 +496,7 @@ def test_a_space_is_public_and_works(store: Store, picture: Path, tmp_path: Path
     with serving(tmp_path, store.weights, environment=space) as app:
         front = Front(app.url)
         assert "gettable" not in front.fire("load", model="sd15")["canny-missing"]
-        for button in ("canny-get-model", "canny-get-method", "weights-cancel"):
+        for button in ("canny-get-model", "canny-get-method", "weights-pause"):
             assert "(NOT_ALLOWED)" in front.fire("click", button, model="sd15")["weights-told"]
         front.close()
         entries = schema(app, "/canny")
@@ -441,6 +506,7 @@ def test_a_space_is_public_and_works(store: Store, picture: Path, tmp_path: Path
         with client_of(app) as client:
             images, _, _ = client.predict(image=handle_file(picture), **FAST, api_name="/canny")
             assert pixels(images[0]).shape == (128, 128, 3)
+            assert request_from_png(Path(images[0])).prompt == FAST["prompt"], "it is the visitor's own"
             with pytest.raises(AppError, match=r"\(PARAM_RANGE\)$"):
                 client.predict(image=handle_file(picture), **FAST | {"steps": 51}, api_name="/canny")
 

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "params": (),
     "gate": (),
     "logs": ("gate",),
-    "settings": ("gate", "models.catalogue", "models.hub"),
+    "settings": ("gate", "models.catalogue", "models.hub", "models.memory"),
     "models": (),
     "annotators": ("models.catalogue",),
     "conditions": ("annotators", "models.catalogue"),
@@ -107,7 +107,11 @@ OPENS: dict[Place, str] = {
     ("pipelines/request/annotating.py", "Annotated.from_json"): "our own row in the job book",
     ("pipelines/request/fetching.py", "FetchRequest.from_json"): "our own row in the job book",
     ("pipelines/request/fetching.py", "Fetched.from_json"): "our own row in the job book",
-    ("models/own.py", "_config"): "the configuration of a model in the folder of weights",
+    ("pipelines/request/unloading.py", "UnloadRequest.from_json"): "our own row in the job book",
+    ("pipelines/request/unloading.py", "Unloaded.from_json"): "our own row in the job book",
+    ("models/inspect/folders.py", "config_of"): "the configuration of a model in the folder of weights",
+    ("models/inspect/headers.py", "_parsed"): "the header of a model file, measured before",
+    ("models/lora.py", "_adapter"): "the settings in the header of a LoRA, measured before",
     ("models/checkpoints.py", "read"): "a file of weights, as tensors only",
     ("ui/endpoints.py", "_answer"): "the request that this process has just written",
     ("pipelines/request/__init__.py", "GenerateRequest.from_json"): "our own JSON, from our own files",
@@ -269,6 +273,14 @@ def opening(source: Source) -> Iterator[str]:
             yield f"{name} in {scope or 'the module'}"
 
 
+def tensors_only(source: Source) -> Iterator[str]:
+    """What is pickled is read as tensors, by everybody and always."""
+    for name, call, scope in source.calls:
+        asked = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        if asked.get("weights_only", "" if name == "torch.load" else "True") != "True":
+            yield f"{name} without weights_only=True in {scope or 'the module'}"
+
+
 def moving(source: Source) -> Iterator[str]:
     """In pipelines and annotators only the cache moves models.
 
@@ -317,7 +329,7 @@ def _word(node: ast.expr) -> str:
 
 RULES: tuple[Rule, ...] = (
     *(arrows, libraries, environment, printing, no_globals),
-    *(broad_catching, opening, moving, comparing),
+    *(broad_catching, opening, tensors_only, moving, comparing),
 )
 
 BAD: tuple[tuple[Rule, str, str], ...] = (
@@ -357,6 +369,9 @@ BAD: tuple[tuple[Rule, str, str], ...] = (
     (opening, "annotators/bad.py", "x = cv2.imdecode(data, 1)"),
     (opening, "pipelines/bad.py", "def bad(text):\n    return json.loads(text)"),
     (opening, "models/bad.py", "x = torch.load('a')"),
+    (tensors_only, "models/bad.py", "x = torch.load('a')"),
+    (tensors_only, "models/bad.py", "x = torch.load('a', weights_only=trusted)"),
+    (tensors_only, "models/bad.py", "x = Net.from_pretrained('a', weights_only=False)"),
     (moving, "pipelines/bad.py", "def bad(model):\n    return model.to('cuda')"),
     (moving, "annotators/bad.py", "def run(picture, network):\n    network.cuda()"),
     (moving, "pipelines/bad.py", "torch.cuda.empty_cache()"),
@@ -389,6 +404,8 @@ GOOD: tuple[tuple[Rule, str, str], ...] = (
     (broad_catching, "ui/good.py", "try:\n    f()\nexcept (OSError, ValueError):\n    pass"),
     (opening, "gate.py", "x = Image.open('a')"),
     (opening, "ui/good.py", "x = json.dumps(1)"),
+    (tensors_only, "models/good.py", "x = torch.load('a', weights_only=True)"),
+    (tensors_only, "models/good.py", "x = Net.from_pretrained('a')"),
     (moving, "pipelines/cache.py", "model.to('cuda')"),
     (moving, "pipelines/good.py", "x = torch.from_numpy(y).to('cuda', non_blocking=True)"),
     (moving, "models/good.py", "model.to('cuda')"),

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,10 +57,11 @@ def test_the_list_names_what_can_be_had_and_asks_nobody(run: Run, far: FakeHub) 
     code, rows = run("list")
     assert code == 0
     entries = {row["name"]: row for row in rows}
-    assert {name for name, method in ANNOTATORS.items() if method.weights} < set(entries)
+    assert {name for name, method in ANNOTATORS.items() if method.is_fetched} < set(entries)
     assert entries["sd15"]["repo"] == "stable-diffusion-v1-5/stable-diffusion-v1-5"
     pidi = entries["softedge_pidi"]
     assert (pidi["here"], pidi["missing"], pidi["bytes_here"]) == (False, [FILE], 0)
+    assert pidi["bytes_about"] == 2_870_000
     assert pidi["licence"] == "for research only"
     run("get", "softedge_pidi", "--yes")
     far.asked.clear()
@@ -157,18 +159,42 @@ def test_it_speaks_to_people_too(far: FakeHub, tmp_path: Path, capsys: pytest.Ca
     assert f"ok       {PLACE}\n" in out
 
 
-def test_a_program_that_is_killed_leaves_a_part_that_the_next_one_takes_up(
-    run: Run, far: FakeHub, tmp_path: Path
+def test_a_disk_without_room_is_said_before_anything_is_asked(
+    run: Run, far: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 0, 10**9))
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    code, answer = run("get", "softedge_pidi")
+    assert (code, answer["error"]["code"]) == (1, "DISK_FULL")
+    assert "found: 1.00 GB free; allowed: 1.02 MB and 1.00 GB to work with" in answer["error"]["message"]
+    assert far.bodies() == []
+
+
+def test_a_terminal_is_told_how_far_it_is(
+    far: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Terminal()
+    monkeypatch.setattr(sys, "stderr", said)
+    cli.main(["weights", "get", "softedge_pidi", "--yes", "--weights", str(tmp_path)])
+    assert "fetching 1.02 MB of 1.02 MB" in said.getvalue()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_program_that_is_ended_leaves_a_part_that_the_next_one_takes_up(
+    how: signal.Signals, run: Run, far: FakeHub, tmp_path: Path
 ) -> None:
     far.fail(FILE, "holds", 1)
     weights = tmp_path / "weights"
     command = [sys.executable, "cli.py", "weights", "get", "softedge_pidi", "--yes"]
-    program = subprocess.Popen([*command, "--weights", str(weights)], cwd=ROOT, env=dict(os.environ))
+    program = subprocess.Popen(
+        [*command, "--weights", str(weights)], cwd=ROOT, env=dict(os.environ), stderr=subprocess.PIPE
+    )
     try:
         until(lambda: sum(path.stat().st_size for path in weights.rglob(f"{FILE}*")), seconds=60)
     finally:
-        program.send_signal(signal.SIGKILL)
-        program.wait(20)
+        program.send_signal(how)
+        _, said = program.communicate(timeout=20)
+    assert (how == signal.SIGINT) is (b"Paused: the same command goes on from there." in said)
     far.go.set()
     (part,) = weights.rglob(f"{FILE}*")
     assert part.name == f"{FILE}.tmp-{sha256(BYTES)[:16]}"

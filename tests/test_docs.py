@@ -75,11 +75,19 @@ def test_the_lines_that_fetch_models_are_those_of_the_store(tmp_path: Path) -> N
         assert [command for command in commands if command not in page.splitlines()] == []
 
 
+def test_the_line_that_fetches_the_safety_checker_is_that_of_the_store(tmp_path: Path) -> None:
+    page = (ROOT / "weights" / "README.md").read_text("utf-8").splitlines()
+    (command,) = re.findall(
+        r"\.venv/bin/hf download .+? --local-dir \S+", Store(tmp_path / "weights").how_to_get_safety()
+    )
+    assert command in page
+
+
 def test_the_lines_that_fetch_annotators_are_those_of_the_store(tmp_path: Path) -> None:
     page = (ROOT / "weights" / "README.md").read_text("utf-8").splitlines()
     store = Store(tmp_path / "weights")
     for method in ANNOTATORS.values():
-        if method.weights:
+        if method.is_fetched:
             command = store.how_to_get_annotator(method.weights).removeprefix("Run ")
             assert command.removesuffix(" in the project's folder") in page
 

@@ -14,6 +14,7 @@ from errors import (
     DIR_READONLY,
     DISK_FULL,
     FOREIGN,
+    GPU_FAULT,
     GPU_OOM,
     HUB_UNREACHABLE,
     IMG_EMPTY,
@@ -22,6 +23,7 @@ from errors import (
     ArmatureError,
     Code,
     Foreign,
+    means,
     ours,
 )
 
@@ -147,7 +149,33 @@ def test_the_real_errors_of_the_system(tmp_path: Path) -> None:
 def test_the_real_error_of_torch() -> None:
     torch = pytest.importorskip("torch")
     assert ours(torch.OutOfMemoryError("CUDA out of memory")).code is GPU_OOM
-    assert ours(RuntimeError("CUDA error: an illegal memory access")).code is INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MemoryError(), GPU_OOM),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), GPU_OOM),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), GPU_OOM),
+        (RuntimeError("CUDA error: out of memory"), GPU_OOM),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), GPU_OOM),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), GPU_FAULT),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), GPU_FAULT),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), INTERNAL),
+        (ValueError("CUDA error: out of memory"), INTERNAL),
+    ],
+)
+def test_devices_speak_in_plain_words(error: Exception, code: Code) -> None:
+    assert ours(error).code is code
+    assert [known for known in (GPU_OOM, GPU_FAULT) if means(known, error)] == [code] * (code is not INTERNAL)
+
+
+def test_this_machine_says_in_known_words_that_there_is_no_memory() -> None:
+    import torch
+
+    with pytest.raises(RuntimeError) as refusal:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert means(GPU_OOM, refusal.value)
 
 
 def test_the_real_error_of_safetensors() -> None:

@@ -54,5 +54,8 @@ def test_the_page_shows_what_can_be_shown_and_says_where_nothing_can() -> None:
         assert (f"images/annotators/{annotator.name}.webp" in section) is not bool(annotator.weights)
         assert ("Needs its weights" in section) is bool(annotator.weights)
         for weight in annotator.weights:
-            assert f"`{weight.repo}`, file `{weight.file}`, licence {weight.licence}." in section
+            place = f"`{weight.repo}`, file `{weight.file}`"
+            if not weight.repo:
+                place = f"`{weight.subfolder}/{weight.file}`, which comes with the program"
+            assert f"{place}, licence {weight.licence}." in section
         assert all(f"`{param.name}`" in section for param in annotator.params)

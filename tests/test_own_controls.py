@@ -24,6 +24,8 @@ from pipelines.request import GenerateRequest, Result
 from pipelines.request.checks import checked
 from tests.browsing import draw_scene
 from tests.conftest import MakeRequest
+from tests.models import made_files
+from tests.models.made_files import control_names, originally, write
 from tests.serving import Front, serving
 
 
@@ -58,6 +60,54 @@ def test_those_are_offered_that_are_whole_and_fit_the_base(weights: Store) -> No
     assert own.controls(weights, "sd15", "canny") == ()
 
 
+# A configuration as diffusers 0.14 wrote it, in the days of version 1.0: it lacks what came later.
+FIRST_VERSION = {
+    "_class_name": "ControlNetModel",
+    "_diffusers_version": "0.14.0.dev0",
+    "act_fn": "silu",
+    "attention_head_dim": 8,
+    "block_out_channels": [320, 640, 1280, 1280],
+    "class_embed_type": None,
+    "conditioning_embedding_out_channels": [16, 32, 96, 256],
+    "controlnet_conditioning_channel_order": "rgb",
+    "cross_attention_dim": 768,
+    "down_block_types": [*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"],
+    "downsample_padding": 1,
+    "flip_sin_to_cos": True,
+    "freq_shift": 0,
+    "in_channels": 4,
+    "layers_per_block": 2,
+    "mid_block_scale_factor": 1,
+    "norm_eps": 1e-05,
+    "norm_num_groups": 32,
+    "num_class_embeds": None,
+    "only_cross_attention": False,
+    "projection_class_embeddings_input_dim": None,
+    "resnet_time_scale_shift": "default",
+    "upcast_attention": False,
+    "use_linear_projection": False,
+}
+
+
+@pytest.mark.parametrize("form", ["folder", "merged", "control_model.", ""])
+def test_controls_of_version_1_0_and_1_1_fit_stable_diffusion_in_every_form(
+    form: str, tmp_path: Path
+) -> None:
+    canny = tmp_path / "controls" / "canny"
+    canny.mkdir(parents=True)
+    if form == "folder":
+        (canny / "x").mkdir()
+        (canny / "x" / "config.json").write_text(json.dumps(FIRST_VERSION))
+        write(canny / "x" / "diffusion_pytorch_model.safetensors", made_files.control()[1])
+    else:
+        config, shapes = made_files.control()
+        prefix = "control_model." if form == "merged" else form
+        named = originally(shapes, control_names(config), prefix)
+        write(canny / "x", named | (made_files.checkpoint() if form == "merged" else {}))
+    assert own.controls(Store(tmp_path), "sd15", "canny") == ("x",)
+    assert own.controls(Store(tmp_path), "pocket", "canny") == ()
+
+
 def made(request: GenerateRequest, control: str, weights: Store, pictures: PictureStore, cpu: Any) -> Any:
     """The picture of a request with that control."""
     units = tuple(replace(unit, control=control) for unit in request.controls)
@@ -75,7 +125,7 @@ def test_it_steers_in_place_of_the_familys(
     assert np.abs(familys - mine).max() > 2
 
 
-@pytest.mark.parametrize("name", ["../canny/mine", "mine/..", ".hidden", "a" * 61, " "])
+@pytest.mark.parametrize("name", ["../canny/mine", "mine/..", ".hidden", "a" * 121, " "])
 def test_a_name_that_is_none_is_refused(name: str, make_request: MakeRequest) -> None:
     request = make_request()
     units = tuple(replace(unit, control=name) for unit in request.controls)
@@ -87,7 +137,8 @@ def test_a_name_that_is_none_is_refused(name: str, make_request: MakeRequest) ->
 def test_what_it_lacks_is_said(weights: Store) -> None:
     assert home.lacking(weights, "pocket", "canny", "mine") == ""
     assert "weights/controls/canny/absent" in home.lacking(weights, "pocket", "canny", "absent")
-    assert "another architecture" in home.lacking(weights, "pocket", "canny", "wider")
+    wider = home.lacking(weights, "pocket", "canny", "wider")
+    assert "made for Stable Diffusion 1.5 (768 numbers to a token), and not for Pocket" in wider
 
 
 def test_a_condition_that_the_family_has_no_control_for_works_with_ones_own(

@@ -11,7 +11,7 @@ from errors import ArmatureError
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WEIGHTS", "OUTPUTS", "MODEL", "DEVICE", "PROFILE"):
+    for name in ("WEIGHTS", "OUTPUTS", "MODEL", "DEVICE", "PROFILE", "SAFETY", "MEMORY", "MEMORY_MODE"):
         monkeypatch.delenv(f"ARMATURE_{name}", raising=False)
     monkeypatch.delenv("SPACE_ID", raising=False)
 
@@ -30,6 +30,26 @@ def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     assert (chosen.weights, chosen.device, chosen.model, chosen.port) == (Path("/b"), "cpu", "sd15", 8000)
 
 
+def test_memory_comes_from_flags_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (settings.from_command_line([]).memory, settings.from_command_line([]).memory_mode) == (
+        None,
+        "auto",
+    )
+    monkeypatch.setenv("ARMATURE_MEMORY", "6GB")
+    monkeypatch.setenv("ARMATURE_MEMORY_MODE", "parts")
+    chosen = settings.from_command_line([])
+    assert (chosen.memory, chosen.memory_mode) == (6 * 10**9, "parts")
+    chosen = settings.from_command_line(["--memory", "800MB", "--memory-mode", "blocks"])
+    assert (chosen.memory, chosen.memory_mode) == (8 * 10**8, "blocks")
+
+
+@pytest.mark.parametrize(("name", "value"), [("MEMORY", "much"), ("MEMORY_MODE", "tiny")])
+def test_memory_that_means_nothing_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ARMATURE_{name}", value)
+    with pytest.raises(ArmatureError, match=value):
+        settings.from_command_line([])
+
+
 @pytest.mark.parametrize("flag", ["--share", "--share-open"])
 def test_a_share_link_is_public(flag: str) -> None:
     chosen = settings.from_command_line([flag, "--profile", "local"])
@@ -43,12 +63,36 @@ def test_a_space_is_public_and_listens_everywhere() -> None:
     assert (chosen.space, chosen.profile, chosen.host) == (True, "public", "0.0.0.0")
 
 
+def test_the_safety_checker_is_demanded_in_public_and_by_choice_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not settings.from_command_line([]).limits.safety
+    assert not settings.from_command_line(["--profile", "lan"]).limits.safety
+    assert settings.from_command_line(["--safety"]).limits.safety
+    for public in (["--profile", "public", "--no-safety"], ["--share"]):
+        assert settings.from_command_line(public).limits.safety, "there it is no choice"
+    assert settings.from_environment({"SPACE_ID": "somebody/armature"}).limits.safety
+    monkeypatch.setenv("ARMATURE_SAFETY", "1")
+    assert settings.from_command_line([]).limits.safety
+    assert not settings.from_command_line(["--no-safety"]).limits.safety
+
+
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(ArmatureError, match=r"PARAM_CHOICE.*'open'.*local, lan, public"):
         settings.from_environment({"ARMATURE_PROFILE": "open"})
 
 
-@pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "x"], ["--profile", "open"], ["--what"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "0"],
+        ["--port", "x"],
+        ["--profile", "open"],
+        ["--what"],
+        ["--memory", "x"],
+        ["--memory-mode", "x"],
+    ],
+)
 def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         settings.from_command_line(arguments)

@@ -23,6 +23,7 @@ def folder(tmp_path: Path, store: Store) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_five_kills_of_the_program(folder: Path) -> None:
     figures = kills.run(folder, 5)
     assert figures["database whole, by `PRAGMA integrity_check`"] == "5 of 5"
@@ -33,6 +34,7 @@ def test_a_kill_as_pictures_are_written(folder: Path) -> None:
     assert figures["database whole, by `PRAGMA integrity_check`"] == "1 of 1"
 
 
+@pytest.mark.long
 def test_five_kills_of_the_worker(folder: Path) -> None:
     figures = workers.run(folder, 5)
     assert figures["kills of the worker"] == "5"

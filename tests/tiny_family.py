@@ -21,13 +21,26 @@ def write(weights: Path, family: str = "pocket", control: str = "lines", *, pool
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unet = _unet()
-        parts = {"unet": unet, "vae": _vae(), "text_encoder": _text(), "tokenizer": _tokenizer()}
-        _pipeline(parts).save_pretrained(weights / family / "base")
+        parts = {"unet": unet, "vae": _vae(), "text_encoder": _text(), "tokenizer": tokenizer()}
+        pipeline(parts).save_pretrained(weights / family / "base")
         control_net = _control(unet, pooled=pooled)
         control_net.save_pretrained(weights / family / "controls" / control)
 
 
-def _pipeline(parts: dict[str, Any]) -> Any:
+def add_control(
+    weights: Path, name: str, family: str = "pocket", *, seed: int = 1, pooled: bool = False
+) -> None:
+    """Write one more control, which differs from the others by its seed."""
+    from diffusers import UNet2DConditionModel
+
+    unet = UNet2DConditionModel.from_pretrained(weights / family / "base" / "unet", local_files_only=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        _control(unet, pooled=pooled).save_pretrained(weights / family / "controls" / name)
+
+
+def pipeline(parts: dict[str, Any]) -> Any:
+    """The parts of a base as diffusers keeps them, with the noise schedule of Stable Diffusion."""
     from diffusers import PNDMScheduler, StableDiffusionPipeline
 
     scheduler = PNDMScheduler(
@@ -67,13 +80,11 @@ def _control(unet: Any, *, pooled: bool) -> Any:
 
     control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
     control.register_to_config(global_pool_conditions=pooled)
-    zero_convolutions = (
-        *control.controlnet_down_blocks,
-        control.controlnet_mid_block,
-        control.controlnet_cond_embedding.conv_out,
-    )
-    for convolution in zero_convolutions:
+    for convolution in (*control.controlnet_down_blocks, control.controlnet_mid_block):
         torch.nn.init.normal_(convolution.weight, std=0.2)
+    hint_network = control.controlnet_cond_embedding
+    for convolution in (hint_network.conv_in, *hint_network.blocks, hint_network.conv_out):
+        torch.nn.init.kaiming_normal_(convolution.weight)  # else it matters little what the map shows
     return control
 
 
@@ -108,7 +119,8 @@ def _text() -> Any:
     return CLIPTextModel(config)
 
 
-def _tokenizer() -> Any:
+def tokenizer() -> Any:
+    """A tokenizer of CLIP's kind that makes a token of every letter."""
     from transformers import CLIPTokenizer
 
     vocabulary = {token: index for index, token in enumerate(_vocabulary())}

@@ -79,10 +79,13 @@ class Train:
     )
     learning_rate: float = _number(1e-5, 1e-9, 1.0, "The optimiser's learning rate.")
     warmup: int = _whole(0, 0, MANY, "Steps over which the learning rate rises from nothing.")
+    cooldown: int = _whole(0, 0, MANY, "Steps at the end over which the learning rate falls to nothing.")
     weight_decay: float = _number(0.01, 0.0, 1.0, "AdamW's weight decay.")
     clip: float = _number(1.0, 0.0, 1e6, "The largest norm of all gradients together; 0 leaves them.")
     optimizer: str = _choice(
-        ("adamw", "adamw8bit"), "adamw8bit keeps its state in 8 bits; it needs the package bitsandbytes."
+        ("adamw", "adamw8bit", "muon"),
+        "adamw8bit keeps its state in 8 bits; it needs the package bitsandbytes. muon learns from nothing in "
+        "far fewer steps, at about 20 times the learning rate.",
     )
     ema: float = _number(0.0, 0.0, 0.999999, "Decay of the averaged weights that are saved; 0 keeps none.")
     prompt_dropout: float = _number(0.5, 0.0, 1.0, "The share of prompts that are left empty.")
@@ -92,7 +95,7 @@ class Train:
         "auto is bfloat16 or float16 on a GPU, by its age, and float32 elsewhere.",
     )
     checkpointing: bool = _switch("Compute activations twice instead of keeping them: slower, and smaller.")
-    cached: bool = _switch("Learn from latents and text embeddings that were computed once and kept.")
+    cached: bool = _switch("Learn from latents, and from states of texts that don't learn, computed once.")
     workers: int = _whole(2, 1, 64, "Threads that open pictures ahead.")
 
 
@@ -278,8 +281,6 @@ def _check(config: Config) -> None:
         raise _conflict("stage2.after belongs to the objective control")
     if config.objective == "control" and (config.base.train_text or config.base.fresh):
         raise _conflict("base.fresh and base.train_text belong to the objective base")
-    if config.base.train_text and config.train.cached:
-        raise _conflict("A text encoder that is trained has no cached embeddings")
 
 
 def _conflict(what: str) -> ArmatureError:

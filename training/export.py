@@ -33,11 +33,11 @@ def export(trainer: Trainer, weights: Path, fingerprint: str) -> tuple[Path, ...
     with average.applied(trainer.learning) if average else nullcontext():
         if trainer.learner.control is not None:
             target = weights / "controls" / config.data.condition / config.name
-            _put(target, lambda folder: _control(trainer, folder), card)
+            put(target, lambda folder: _control(trainer, folder), card)
             made.append(target)
         if trainer.learner.unlocked:
             target = weights / "bases" / config.name
-            _put(target, lambda folder: _base(trainer, folder), card)
+            put(target, lambda folder: _base(trainer, folder), card)
             made.append(target)
     return tuple(made)
 
@@ -60,7 +60,7 @@ def _base(trainer: Trainer, folder: Path) -> None:
     schedule.write_text(json.dumps(dict(trainer.parts.schedule), indent=2), "utf-8")
 
 
-def _put(target: Path, fill: Callable[[Path], None], card: dict[str, Any]) -> None:
+def put(target: Path, fill: Callable[[Path], None], card: dict[str, Any]) -> None:
     """A folder that is whole or not there; one of the same name before it is replaced."""
     aside = target.with_name(f"{target.name}{durable.ASIDE}{os.getpid()}")
     old = target.with_name(f"{target.name}{durable.ASIDE}old")

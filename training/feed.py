@@ -44,7 +44,7 @@ class Sample:
     """What is learnt from at one place of a run: a hint, RGB float32 (H, W, 3), and how the target begins.
 
     That is either the picture, RGB uint8 (H, W, 3), and the prompt; or what was kept: the latents' mean
-    and deviation (8, h, w), and CLIP's states (77, C).
+    and deviation (8, h, w), and CLIP's states (77, C) unless the text encoder learns.
     """
 
     hint: NDArray[np.float32]
@@ -115,7 +115,7 @@ class Feed:
             prompt=prompt,
             drawn=drawn,
             moments=self._latents.moments(index),
-            states=self._latents.states(prompt),
+            states=self._latents.states(prompt) if self._latents.rows else None,
         )
 
     def held(self) -> Iterator[Sample]:

@@ -78,9 +78,10 @@ def keep(
     batch: int = 8,
     dtype: torch.dtype = torch.float16,
     threads: int = 2,
+    texts: bool = True,
     told: Told = untold,
 ) -> Latents:
-    """Compute what is not kept yet of a set's targets and prompts, and answer all of it.
+    """Compute what is not kept yet of a set's targets and, with `texts`, its prompts, and answer all of it.
 
     It lies in `folder` under a name of its own for each set, each `base` (see `fingerprint`) and each
     `dtype`; `threads` open pictures, `batch` of which are encoded at once.
@@ -93,9 +94,9 @@ def keep(
             todo="Change crop and flip, or compute latents in each step",
         )
     facts = {"format": FORMAT, "set": pairs.contents, "base": base, "dtype": str(dtype), "shard": SHARD}
-    said = json.dumps(facts)
+    said = json.dumps(facts if texts else {**facts, "texts": False})
     place = folder / hashlib.sha256(said.encode()).hexdigest()[:16]
-    prompts = list(dict.fromkeys(["", *pairs.prompts]))
+    prompts = list(dict.fromkeys(["", *pairs.prompts])) if texts else []
     total = len(pairs) + len(prompts)
     if not (place / MANIFEST).is_file():
         _write(place / MANIFEST, said.encode())

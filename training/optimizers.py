@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from errors import PACKAGE_MISSING
+from training.muon import Muon
 
 Named = Mapping[str, nn.Parameter]
 
@@ -39,6 +40,7 @@ def _adamw8bit(groups: list[dict[str, Any]], weight_decay: float) -> torch.optim
 OPTIMIZERS: Mapping[str, Callable[[list[dict[str, Any]], float], torch.optim.Optimizer]] = {
     "adamw": _adamw,
     "adamw8bit": _adamw8bit,
+    "muon": Muon,
 }
 
 

@@ -13,7 +13,7 @@ from models import loading
 from models.catalogue import FAMILIES
 from models.loading import Text, Vae
 from models.store import BASE_FILES, Store
-from pipelines.conditioning import tokenize
+from pipelines.reading import tokenize
 from training.chance import seed_of
 from training.config import Base
 
@@ -46,7 +46,7 @@ class Parts:
 
     def ids(self, prompts: Sequence[str]) -> torch.Tensor:
         """The token ids (N, 77) of prompts."""
-        return torch.tensor([tokenize(self.text.tokenizer, prompt)[0] for prompt in prompts])
+        return torch.tensor([tokenize(self.text.tokenizer, prompt) for prompt in prompts])
 
     @torch.no_grad()
     def states(self, prompts: Sequence[str]) -> torch.Tensor:

@@ -83,7 +83,7 @@ class Trainer:
             while self.step < settings.steps:
                 began = time.monotonic()
                 self._enter_stage(self.step)
-                rate = self._warm_up()
+                rate = self._set_rates()
                 torch.manual_seed(chance.seed_of("step", settings.seed, self.step))
                 loss = torch.zeros((), device=self.accelerator.device)
                 for part in range(self.feed.parts):
@@ -145,9 +145,12 @@ class Trainer:
             )
         return True
 
-    def _warm_up(self) -> float:
+    def _set_rates(self) -> float:
         """Set the learning rates of this step; answers the first."""
-        share = min(1.0, (self.step + 1) / (self.config.train.warmup + 1))
+        settings = self.config.train
+        rising = (self.step + 1) / (settings.warmup + 1)
+        falling = (settings.steps - self.step) / (settings.cooldown + 1)
+        share = min(1.0, rising, falling)
         for group in self._optimizer.param_groups:
             group["lr"] = group["full"] * share
         return float(self._optimizer.param_groups[0]["lr"])
@@ -183,19 +186,24 @@ class Trainer:
                 torch.nn.Module.to(network, self.accelerator.device, dtype)
 
     def _kept(self, pairs: Pairs, cache: Path) -> Latents:
-        """Latents and text states, computed once by one of the devices; what made them then makes room."""
+        """Latents, and the states of texts whose encoder is locked, computed once by one of the devices.
+
+        What made them then makes room.
+        """
         parts, main = self.parts, self.accelerator.is_main_process
-        base = latents.fingerprint(parts.vae, parts.text)
+        texts = self.learner.text is None
+        base = latents.fingerprint(parts.vae, parts.text) if texts else latents.fingerprint(parts.vae)
         if main:
-            latents.keep(pairs, parts, cache, base=base)
+            latents.keep(pairs, parts, cache, base=base, texts=texts)
         self.accelerator.wait_for_everyone()
-        kept = latents.keep(pairs, parts, cache, base=base)
+        kept = latents.keep(pairs, parts, cache, base=base, texts=texts)
         self._place_parts(torch.device("cpu"))
         return kept
 
     def _place_parts(self, device: torch.device) -> None:
         for network in (self.parts.vae, self.parts.text):
-            network.to(device)
+            if network is not self.learner.text:
+                network.to(device)
 
     # going on
 

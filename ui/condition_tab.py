@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,22 +12,30 @@ from annotators import Annotator
 from conditions import Condition
 from pipelines.request.controls import CONTROL, UNIT_PARAMS
 from pipelines.request.intake import TYPED
+from ui.brush import mask_brush
 from ui.controls import widget
 from ui.methods import named, settings
 from ui.own_map import OwnMap, own_map
+from ui.uploads import uploaded
 
 Raw = Mapping[Component, Any]
 FAMILYS_OWN = "The model's own"
+PAINT_HERE = "Bring a picture, and paint over the part that is to be made new."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionTab:
-    """The components of one tab. `values` are the settings of each annotator, by annotator and name."""
+    """The components of one tab. `values` are the settings of each annotator, by annotator and name.
+
+    A tab that needs a mask has a `brush`, for its own picture.
+    """
 
     condition: Condition
     picture: gr.Image
     typed: gr.Textbox
     map: gr.Image
+    example: gr.Button
+    brush: gr.HTML | None
     own: OwnMap
     row: gr.Row
     annotator: gr.Dropdown
@@ -35,6 +44,8 @@ class ConditionTab:
     unit: Mapping[str, Component]
     annotate: gr.Button
     generate: gr.Button
+    send: gr.Button
+    sent: gr.HTML
     notes: gr.HTML
     missing: gr.HTML
     lack: gr.HTML
@@ -60,9 +71,14 @@ class ConditionTab:
     def ordered(self) -> list[Component]:
         """The same, always in one order."""
         return [
-            *(self.picture, self.typed, *self.own.parts, self.annotator),
+            *(self.picture, *((self.brush,) if self.brush else ()), self.typed),
+            *(*self.own.parts, self.annotator),
             *(*self.settings, *self.unit.values()),
         ]
+
+    def own_picture(self, raw: Raw) -> Path | None:
+        """The file of the picture that was brought, if any."""
+        return None if raw[self.picture] is None else uploaded(raw[self.picture])
 
     def method(self, raw: Raw) -> str:
         """The annotator that makes the map: one for ready maps, or the one that was chosen."""
@@ -77,10 +93,11 @@ class ConditionTab:
         return {name: raw[part] for name, part in self.unit.items()}
 
 
-def condition_tab(condition: Condition) -> ConditionTab:
-    """Lay out the tab of a condition; wiring is the studio's business."""
+def condition_tab(condition: Condition, begun: Annotator) -> ConditionTab:
+    """Lay out the tab of a condition, which begins with an annotator; wiring is the studio's business."""
     name = condition.name
-    methods, first = _offered(condition)
+    methods = condition.making or condition.taking("map")
+    first = begun if begun in methods else methods[0]
     with gr.Column(elem_classes="structure"):
         gr.HTML(f"<p>{condition.help}</p>", elem_classes="lead")
         with gr.Row(elem_classes="pair"):
@@ -96,11 +113,14 @@ def condition_tab(condition: Condition) -> ConditionTab:
             map_image = gr.Image(
                 label="The map that the model follows",
                 interactive=False,
+                visible=condition.needs != "mask",
                 format="png",
                 buttons=["download", "fullscreen"],
                 elem_id=f"{name}-map",
                 elem_classes="map",
             )
+            brush = mask_brush(f"{name}-mask", empty=PAINT_HERE) if condition.needs == "mask" else None
+        example = gr.Button("Try an example", size="sm", elem_id=f"{name}-example", elem_classes="example")
         own = own_map(condition)
         typed = _typed_box(condition, first)
         notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
@@ -124,7 +144,10 @@ def condition_tab(condition: Condition) -> ConditionTab:
                 for param in UNIT_PARAMS
             }
     with gr.Column(elem_classes="go"):
-        generate = gr.Button("Generate", variant="primary", size="lg", elem_id=f"{name}-generate")
+        with gr.Row(elem_classes="deeds"):
+            generate = gr.Button("Generate", variant="primary", size="lg", elem_id=f"{name}-generate")
+            send = gr.Button("Send to Compose", size="lg", scale=0, min_width=170, elem_id=f"{name}-send")
+        sent = gr.HTML(elem_id=f"{name}-sent", elem_classes="told")
         missing = gr.HTML(elem_id=f"{name}-missing", elem_classes="told")
         get_model = gr.Button("Get the model…", elem_id=f"{name}-get-model", elem_classes="get")
     return ConditionTab(
@@ -132,6 +155,8 @@ def condition_tab(condition: Condition) -> ConditionTab:
         picture=picture,
         typed=typed,
         map=map_image,
+        example=example,
+        brush=brush,
         own=own,
         row=row,
         annotator=annotator,
@@ -140,18 +165,14 @@ def condition_tab(condition: Condition) -> ConditionTab:
         unit=unit,
         annotate=annotate,
         generate=generate,
+        send=send,
+        sent=sent,
         notes=notes,
         missing=missing,
         lack=lack,
         get_method=get_method,
         get_model=get_model,
     )
-
-
-def _offered(condition: Condition) -> tuple[tuple[Annotator, ...], Annotator]:
-    """What the structure may be taken with, and what it is at first: something that starts from a picture."""
-    methods = condition.making or condition.taking("map")
-    return methods, next((method for method in methods if method.source == "picture"), methods[0])
 
 
 def _own_controls(name: str) -> gr.Dropdown:

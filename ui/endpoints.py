@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,11 +19,12 @@ import annotators
 import gate
 from annotators import ANNOTATORS
 from conditions import Condition
-from errors import PARAM_TYPE
+from errors import IMG_EMPTY, PARAM_TYPE
 from params import Param
 from pipelines.engine import Engine
 from pipelines.request import GenerateRequest, Saved
-from pipelines.request.controls import CONTROL, RESOLUTION, allowed_params
+from pipelines.request.composing import Ground, Sides, alone
+from pipelines.request.controls import CONTROL, RESOLUTION, START_PARAMS, allowed_params
 from pipelines.request.intake import TYPED, Desk, source_of
 from ui.border import replies
 from ui.uploads import served, served_map, uploaded
@@ -30,6 +32,24 @@ from ui.visitors import visitor
 from ui.watching import ended
 
 PICTURE_SCHEMA = {"title": "Image", "description": "An uploaded picture.", "type": "object"}
+INIT_SCHEMA = {
+    "title": "Start picture",
+    "description": "What the pictures begin with; left out, the image itself where there is a mask.",
+    "type": "object",
+    "default": None,
+}
+MASK_SCHEMA = {
+    "title": "Mask",
+    "description": "A picture that is white where the start picture is made new; left out, all of it is.",
+    "type": "object",
+    "default": None,
+}
+EXTEND_SCHEMA = {
+    "title": "Extend",
+    "description": "By how many pixels the canvas grows on each side: left, top, right and bottom.",
+    "type": "object",
+    "default": {},
+}
 TEXT_SCHEMA = {
     "title": "Text",
     "description": "What an annotator of texts or poses starts from, in place of the picture.",
@@ -43,6 +63,7 @@ VALUES_SCHEMA = {
     "default": {},
 }
 TYPES = {"integer": int, "number": float, "switch": bool, "choice": str, "text": str}
+JSON_TYPES = {"number": float, "string": str, "object": dict}
 
 Answer: TypeAlias = tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]
 
@@ -59,7 +80,7 @@ def add_endpoint(
         name="annotator",
         label="Annotator",
         kind="choice",
-        default=condition.annotators[0],
+        default=desk.first(condition).name,
         choices=condition.annotators,
         help="How the structure is taken out of the picture.",
     )
@@ -68,8 +89,8 @@ def add_endpoint(
         label="Model",
         kind="choice",
         default=family,
-        choices=tuple(name for _, name in desk.families),
-        help="The model family that paints.",
+        choices=tuple(name for _, name in desk.models),
+        help="The model that paints: a family, or a base of your own, such as sd15/mine.safetensors.",
     )
     typed = any(method.source in TYPED for method in condition.available_annotators)
     prompts, rest = desk.controls[:2], desk.controls[2:]
@@ -90,7 +111,8 @@ def add_endpoint(
             size=given["size"],
         )
         refuse_missing(given["model"], condition.name, given[CONTROL.name])
-        return desk.request(draft, family=given.pop("model"), values=given), draft.notices
+        ground = _ground(desk, image, given)
+        return alone(desk, draft, family=given.pop("model"), values=given, ground=ground), draft.notices
 
     _publish(
         call,
@@ -100,8 +122,34 @@ def add_endpoint(
         | {param.name: param for param in (*prompts, annotator)}
         | ({"text": TEXT_SCHEMA} if typed else {})
         | {"values": VALUES_SCHEMA}
-        | {param.name: param for param in (*rest, model)},
+        | {param.name: param for param in rest}
+        | {"init": INIT_SCHEMA, "mask": MASK_SCHEMA}
+        | {param.name: param.schema() | {"default": None} for param in START_PARAMS}
+        | {"extend": EXTEND_SCHEMA, "model": model},
         tuple[list[Any], dict[str, Any], dict[str, Any]],
+    )
+
+
+def _ground(desk: Desk, image: Any, given: dict[str, Any]) -> Ground | None:
+    """What a call begins with, taken out of its values; what was left out has the default of the start."""
+    init, mask = given.pop("init"), given.pop("mask")
+    values = {param.name: given.pop(param.name) for param in START_PARAMS}
+    values = {name: value for name, value in values.items() if value is not None}
+    sides = Sides.of(_values(given.pop("extend")))
+    if init is None and mask is None and not sides:
+        if values:
+            raise IMG_EMPTY(
+                "There is no start picture to change",
+                found=", ".join(values),
+                allowed="only with init, mask or a larger canvas",
+                todo="Give one, or leave them out",
+            )
+        return None
+    return Ground(
+        init=desk.picture(uploaded(image if init is None else init)).pixels,
+        mask=None if mask is None else desk.picture(uploaded(mask)).pixels,
+        values=values,
+        sides=sides,
     )
 
 
@@ -179,9 +227,7 @@ def _publish(
 
 
 def _type(entry: Param | Mapping[str, Any]) -> type:
-    if isinstance(entry, Param):
-        return TYPES[entry.kind]
-    return str if entry["type"] == "string" else dict
+    return TYPES[entry.kind] if isinstance(entry, Param) else JSON_TYPES[entry["type"]]
 
 
 def _default(entry: Param | Mapping[str, Any]) -> Any:
@@ -202,7 +248,7 @@ def _describe(dependency: Any, inputs: list[Param | Mapping[str, Any]]) -> None:
 
 def _values(values: Any) -> Mapping[str, Any]:
     if not isinstance(values, dict):
-        raise PARAM_TYPE("values can't be taken", found=type(values).__name__, allowed="an object")
+        raise PARAM_TYPE("Settings can't be taken", found=type(values).__name__, allowed="an object")
     return values
 
 
@@ -210,6 +256,8 @@ def _answer(saved: Saved, notices: tuple[str, ...]) -> Answer:
     """Pictures, map, and how they were made; `notices` are about the map."""
     info = {
         "seeds": [image.seed for image in saved.images],
+        "agreement": [image.kept for image in saved.images],
+        "agreements": [[asdict(kept) for kept in image.agreement] for image in saved.images],
         "seconds": round(saved.seconds, 3),
         "notices": [*notices, *saved.notices],
         "request": json.loads(saved.request.to_json()),

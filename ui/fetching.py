@@ -18,6 +18,7 @@ from ui.visitors import visitor
 from ui.watching import watch
 
 KIND = "fetch"
+PAUSED = "note offer"  # as an offer: a button stands below it
 Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on the page
 
 
@@ -33,7 +34,7 @@ class Box:
     fetch: gr.Button
     leave: gr.Button
     bars: gr.HTML
-    cancel: gr.Button
+    pause: gr.Button
     names: gr.State
 
     @property
@@ -49,8 +50,8 @@ def box() -> Box:
         fetch = gr.Button("Fetch", variant="primary", elem_id="weights-fetch")
         leave = gr.Button("Not now", elem_id="weights-leave")
     bars = gr.HTML(elem_id="weights-bars", elem_classes="bars")
-    cancel = gr.Button("Cancel the download", elem_id="weights-cancel")
-    return Box(told=told, fetch=fetch, leave=leave, bars=bars, cancel=cancel, names=gr.State(()))
+    pause = gr.Button("Pause the download", elem_id="weights-pause")
+    return Box(told=told, fetch=fetch, leave=leave, bars=bars, pause=pause, names=gr.State(()))
 
 
 class Fetches:
@@ -63,7 +64,7 @@ class Fetches:
 
     def offered(self, names: tuple[str, ...]) -> Updates:
         """What getting some bundles would cost, and a button that gets them. Only this asks the Hub."""
-        self._refuse_visitors()
+        refuse_visitors(self._shelf)
         offer = self._shelf.offer(names)
         return {
             self._box.told: fragments.offer(offer),
@@ -81,7 +82,7 @@ class Fetches:
 
     async def fetched(self, names: tuple[str, ...]) -> AsyncIterator[Updates]:
         """The bundles of the offer come; all of it can be followed, and found again after a reload."""
-        self._refuse_visitors()
+        refuse_visitors(self._shelf)
         if not names:  # a second click on the same offer
             return
         job_id = self._engine.submit(KIND, FetchRequest(names=tuple(names)), owner=visitor())
@@ -95,9 +96,9 @@ class Fetches:
             async for updates in self._followed(job.id):
                 yield updates
 
-    def cancelled(self) -> Updates:
+    def paused(self) -> Updates:
         """End what is being fetched now; what has come of it stays for the next time."""
-        self._refuse_visitors()
+        refuse_visitors(self._shelf)
         for job in self._going()[:1]:
             self._engine.cancel(job.id)
         return self._bars()
@@ -110,29 +111,49 @@ class Fetches:
         oldest = min(job.seq for job in (*self._going(), self._engine.look(job_id)))
         async for _ in watch(self._engine, job_id):
             yield self._bars()
-        over = [job for job in self._engine.known(KIND) if job.over and job.seq >= oldest]
-        yield self._bars() | {self._box.told: "".join(map(_result, over))}
+        over = [job for job in fetches(self._engine) if job.over and job.seq >= oldest]
+        told = {self._box.told: "".join(_result(job, self._dropped(job)) for job in over)}
+        yield self._bars() | told | self._resumable(over)
+
+    def _resumable(self, over: list[Job]) -> Updates:
+        """The button goes on with what was paused last."""
+        for job in reversed(over):
+            if job.state == "cancelled" and not self._dropped(job):
+                return {self._box.fetch: "Resume", self._box.names: job.payload.names}
+        return {}
+
+    def _dropped(self, job: Job) -> bool:
+        """Whether what had come of a job was thrown away."""
+        later = (other.payload for other in self._engine.known(KIND) if other.seq > job.seq)
+        return any(payload.discard and set(payload.names) & set(job.payload.names) for payload in later)
 
     def _going(self) -> tuple[Job, ...]:
         """What waits or comes now, the one that comes first."""
-        return tuple(job for job in self._engine.known(KIND) if not job.over)
+        return tuple(job for job in fetches(self._engine) if not job.over)
 
     def _bars(self) -> Updates:
         return {self._box.bars: fragments.fetching(self._going())}
 
-    def _refuse_visitors(self) -> None:
-        if not self._shelf.open:
-            raise NOT_ALLOWED(
-                "Visitors of this server can't have weights fetched", todo="Ask whoever runs it to fetch them"
-            )
+
+def fetches(engine: Engine) -> tuple[Job, ...]:
+    """The downloads that wait, run, or were over lately, oldest first."""
+    return tuple(job for job in engine.known(KIND) if not job.payload.discard)
 
 
-def _result(job: Job) -> str:
-    """What came of a fetch, in words."""
-    if job.state == "cancelled":
-        return fragments.notes(
-            ["Cancelled. What has come of it stays, and the next time goes on from there."]
+def refuse_visitors(shelf: Shelf) -> None:
+    """Refuse what only the owner of this machine may do."""
+    if not shelf.open:
+        raise NOT_ALLOWED(
+            "Visitors of this server can't change which models are here", todo="Ask whoever runs it"
         )
+
+
+def _result(job: Job, dropped: bool) -> str:
+    """What came of a fetch, in words."""
+    if job.state == "cancelled" and dropped:
+        return fragments.notes(["Cancelled. What had come of it is thrown away."])
+    if job.state == "cancelled":
+        return fragments.notes(["Paused. What has come of it stays, and it goes on from there."], PAUSED)
     if job.error is not None:
         return fragments.notes([job.error.message], "refusal")
     return fragments.notes([f"{title} is here now." for title in job.outcome.titles])

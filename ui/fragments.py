@@ -9,7 +9,7 @@ from PIL import Image
 
 from annotators.base import Pixels
 from pipelines.engine import EngineState, Job
-from pipelines.request import Saved
+from pipelines.request import Saved, keeping
 from pipelines.request.fetching import Offer, in_words
 
 STAGES = {
@@ -17,6 +17,7 @@ STAGES = {
     "annotating": "Reading the structure",
     "denoising": "Painting",
     "decoding": "Developing the picture",
+    "checking": "Checking that it may be shown",
     "saving": "Saving",
 }
 
@@ -49,7 +50,7 @@ def progress(job: Job) -> str:
     if job.state == "denoising":
         words = f"{words}: step {job.step} of {job.total}"
     left = job.seconds_left
-    return _bar(job, done, words, "" if left is None else _left(left))
+    return _bar(job, done, words, "" if left is None else time_left(left))
 
 
 def offer(what: Offer) -> str:
@@ -70,9 +71,13 @@ def _download(job: Job) -> str:
     if job.state != "fetching":
         return _bar(job, done, f"{names}: looking at what is here", "")
     words = f"{names}: {in_words(job.step)} of {in_words(job.total)}"
+    return _bar(job, done, words, speed(job))
+
+
+def speed(job: Job) -> str:
+    """How fast a download comes, and how long the rest takes; nothing before that is known."""
     pace, left = job.pace, job.seconds_left
-    speed = "" if pace is None or left is None else f"{in_words(round(pace))}/s, {_left(left)}"
-    return _bar(job, done, words, speed)
+    return "" if pace is None or left is None else f"{in_words(round(pace))}/s, {time_left(left)}"
 
 
 def _bar(job: Job, done: float, words: str, left: str) -> str:
@@ -89,7 +94,8 @@ def _bar(job: Job, done: float, words: str, left: str) -> str:
     )
 
 
-def _left(seconds: float) -> str:
+def time_left(seconds: float) -> str:
+    """How long something takes, in words."""
     if seconds < 1:
         return "a moment left"
     if seconds < 90:
@@ -113,6 +119,7 @@ def made(saved: Saved) -> str:
         f"{request.width}×{request.height}",
         f"{request.steps} steps {request.scheduler}",
         f"{saved.seconds:.1f} s",
+        *keeping.in_words([image.agreement for image in saved.images]),
     )
     line = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
     return f'<p class="facts">{line}</p>{notes(saved.notices)}'

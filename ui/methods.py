@@ -15,7 +15,7 @@ Groups = Mapping[str, gr.Group]
 
 def named(method: Annotator) -> str:
     """An annotator in a list; which ones need files of their own is said before one is chosen."""
-    return f"{method.label} (needs a download)" if method.weights else method.label
+    return f"{method.label} (needs a download)" if method.is_fetched else method.label
 
 
 def settings(

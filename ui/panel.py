@@ -7,11 +7,16 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS
+from params import Param
+from pipelines.request.controls import ADVANCED_PARAMS, NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, SAFETY, VAE
 from pipelines.request.intake import Desk
 from ui.controls import widget
 from ui.fetching import Box, box
+from ui.presets import preset_buttons
+from ui.shown import Shown
+from ui.start import Start
 
+MODELS_OWN = "The model's own"
 # A reload, or another visit, finds the job again: that of this tab, or the last one of this browser.
 REMEMBER = """
 watch('value', () => {
@@ -30,7 +35,8 @@ class Board:
     """
 
     job: str = ""
-    pictures: list[tuple[str, str]] = field(default_factory=list)
+    pictures: list[Shown] = field(default_factory=list)
+    best_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +44,13 @@ class Panel:
     """The shared components. `values` are the declared controls; `board` belongs to one open page."""
 
     values: Mapping[str, Component]
+    start: Start
     model: gr.Dropdown
     progress: gr.HTML
     cancel: gr.Button
     stop: gr.Button
     gallery: gr.Gallery
+    best_first: gr.Checkbox
     info: gr.HTML
     remembered: gr.Textbox
     board: gr.State
@@ -51,12 +59,12 @@ class Panel:
     @property
     def inputs(self) -> set[Component]:
         """All that a generation reads from the panel."""
-        return {self.model, *self.values.values()}
+        return {self.model, *self.values.values(), *self.start.ordered}
 
     @property
     def outputs(self) -> list[Component]:
         """All that a running job changes."""
-        return [self.progress, self.cancel, self.stop, self.gallery, self.info]
+        return [self.progress, self.cancel, self.stop, self.gallery, self.best_first, self.info]
 
     def run_values(self, raw: Mapping[Component, Any]) -> dict[str, Any]:
         """Prompt and settings, raw, by name."""
@@ -80,6 +88,7 @@ def panel(desk: Desk, family: str) -> Panel:
                 placeholder="What it should not show (optional)",
             ),
         }
+        start = Start(desk)
     with gr.Column(elem_id="results"):
         weights = box()
         with gr.Row():
@@ -97,10 +106,16 @@ def panel(desk: Desk, family: str) -> Panel:
             elem_id="gallery",
             buttons=["download", "fullscreen"],
         )
+        best_first = gr.Checkbox(
+            label="Of each run, the best agreement first",
+            visible=False,
+            container=False,
+            elem_id="best-first",
+        )
         info = gr.HTML(elem_id="info", elem_classes="told")
         with gr.Accordion("Settings", open=False, elem_id="settings"):
             model = gr.Dropdown(
-                list(desk.families),
+                list(desk.models),
                 value=family,
                 label="Model",
                 info="The base that paints, with the controls that belong to it.",
@@ -108,16 +123,43 @@ def panel(desk: Desk, family: str) -> Panel:
             )
             with gr.Row():
                 for param in RUN_PARAMS:
-                    values[param.name] = widget(controls[param.name], min_width=220)
+                    if param not in ADVANCED_PARAMS:
+                        asked = param is not SAFETY or not desk.limits.safety  # else it is no choice
+                        values[param.name] = widget(controls[param.name], min_width=220, visible=asked)
+            preset_buttons(values)
+            with gr.Accordion("Advanced", open=False, elem_id="advanced"), gr.Row():
+                for param in ADVANCED_PARAMS:
+                    values[param.name] = _advanced(desk, param)
     return Panel(
         values=values,
+        start=start,
         model=model,
         progress=progress,
         cancel=cancel,
         stop=stop,
         remembered=remembered,
         gallery=gallery,
+        best_first=best_first,
         info=info,
         board=gr.State(Board()),
         weights=weights,
+    )
+
+
+def vae_choices(desk: Desk) -> list[tuple[str, str]]:
+    """The model's own VAE, and those of the user's that are there at the moment."""
+    return [(MODELS_OWN, str(VAE.default)), *((name, name) for name in desk.vaes())]
+
+
+def _advanced(desk: Desk, param: Param) -> Component:
+    """A control that few need; a VAE is chosen among those that are there."""
+    if param is not VAE:
+        return widget(param, min_width=220)
+    return gr.Dropdown(
+        vae_choices(desk),
+        value=VAE.default,
+        label=VAE.label,
+        info="The model's, or one of your own.",
+        elem_id=VAE.name,
+        min_width=220,
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
-from urllib.parse import quote
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -18,7 +17,7 @@ import gate
 from annotators.base import Annotation, Pixels
 from gate import OWN_FILES
 from pipelines.request.intake import fit
-from ui.uploads import served_bytes
+from ui.uploads import address, served_bytes
 
 CardState: TypeAlias = Literal["waits", "runs", "done", "lacks", "failed", "left"]
 
@@ -115,8 +114,8 @@ def _picture(card: Card) -> str:
     if card.state == "done":
         notices = escape(" ".join(card.notices))
         return (
-            f'<a class="frame" href="{_address(card.map)}" target="_blank" title="{notices}">'
-            f'<img src="{_address(card.thumb)}" alt="{escape(card.label)}" loading="lazy"></a>'
+            f'<a class="frame" href="{address(card.map)}" target="_blank" title="{notices}">'
+            f'<img src="{address(card.thumb)}" alt="{escape(card.label)}" loading="lazy"></a>'
         )
     return f'<div class="frame">{escape(card.words)}</div>'
 
@@ -131,11 +130,6 @@ def _row(card: Card) -> str:
         f'<li data-annotator="{card.name}"><details{"" if more else " class=plain"}>'
         f"<summary><b>{escape(card.label)}</b><span>{escape(card.words)}</span></summary>{more}</details></li>"
     )
-
-
-def _address(file: str) -> str:
-    """Where the page finds a file; relative, since the page may stand behind a name and a path of others."""
-    return f"gradio_api/file={quote(file)}"
 
 
 # As files

@@ -8,28 +8,34 @@ from typing import Any, TypeAlias
 import gradio as gr
 
 import annotators
+from annotators import Annotator
 from conditions import CONDITIONS
-from errors import MODEL_MISSING
+from errors import ArmatureError
 from pipelines.engine import Engine, Job
-from pipelines.request.controls import CONTROL
+from pipelines.request.composing import alone
+from pipelines.request.controls import CONTROL, PROMPT, VAE
 from pipelines.request.fetching import Shelf
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
 from ui.annotate_tab import AnnotateTab
 from ui.border import Page, answers, shows, streams
+from ui.compose_tab import ComposeTab
 from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab
 from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
+from ui.examples import is_example, tried
 from ui.fetching import Fetches
-from ui.panel import Board, Panel, panel
-from ui.uploads import served, uploaded
+from ui.models_tab import ModelsTab
+from ui.panel import Board, Panel, panel, vae_choices
+from ui.shown import arranged, can_be_arranged, shown
+from ui.start import Place
 from ui.visitors import visitor, wish
 from ui.watching import watch
 
 SHOWN_PICTURES = 24
 # The progress panel names its job (ui/panel.py); this tab's own job comes before the browser's last one.
 RECALL = "() => [sessionStorage.getItem('armature-job') || localStorage.getItem('armature-job') || '']"
-Missing: TypeAlias = Callable[..., str]
+Missing: TypeAlias = Callable[..., ArmatureError | None]
 Own: TypeAlias = Callable[[str, str], tuple[str, ...]]
 Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on the page
 
@@ -37,8 +43,8 @@ Updates: TypeAlias = dict[Any, Any]  # by component: what a handler changes on t
 class Studio:
     """The page's handlers: each builds a request or a draft, hands it on, and shows what comes back.
 
-    `missing(family, condition, control)` says in words what a tab lacks and how to get it, or nothing; `own`
-    answers the names of the user's own controls for a family and a condition.
+    `missing(model, condition, control)` says what a tab lacks and how to get it, what speaks against it, or
+    nothing; `own` answers the names of the user's own controls for a model and a condition.
     """
 
     def __init__(
@@ -58,16 +64,26 @@ class Studio:
             pill = self._head()
             with gr.Column(elem_id="studio"):
                 with gr.Tabs(elem_id="conditions", overflow_behavior="wrap"):
-                    tabs = []
+                    tabs, places = [], []
                     for condition in CONDITIONS.values():
-                        with gr.Tab(condition.title, id=condition.name):
-                            tabs.append(condition_tab(condition))
+                        masked = "masked" if condition.needs == "mask" else None
+                        with gr.Tab(condition.title, id=condition.name, elem_classes=masked) as opener:
+                            tabs.append(condition_tab(condition, self._desk.first(condition)))
+                        places.append(_place(opener, tabs[-1]))
+                    with gr.Tab("Compose", id="compose") as opener:
+                        composed = ComposeTab(self._desk, self._engine, self._refuse_missing)
+                    places.append(composed.place(opener))
                     with gr.Tab("Annotate", id="annotate", elem_id="tab-annotate"):
                         AnnotateTab(self._desk, self._engine)
+                    with gr.Tab("Models", id="models", elem_id="tab-models"):
+                        models = ModelsTab(self._engine, self._shelf)
                 shared = panel(self._desk, self._family)
             for tab in tabs:
                 self._wire(tab, shared)
-            self._wire_shared(page, tabs, shared, pill)
+                self._wire_sending(tab, shared, composed)
+            composed.wire(shared, lambda job_id, raw: self._followed(shared, job_id, raw[shared.board]))
+            self._wire_shared(page, tabs, shared, pill, models)
+            shared.start.wire(places)
             for condition in CONDITIONS.values():
                 add_endpoint(condition, self._desk, self._engine, self._refuse_missing, self._family)
             add_annotate(self._desk)
@@ -99,6 +115,7 @@ class Studio:
             trigger_mode="always_last",
             **looks,
         )
+        self._wire_example(tab, shared)
         annotate = shows(partial(self._annotate, tab, shared), refused)
         tab.annotate.click(annotate, show_progress="minimal", **looks)
         tab.generate.click(
@@ -112,7 +129,38 @@ class Studio:
             api_visibility="private",
         )
 
-    def _wire_shared(self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, pill: gr.HTML) -> None:
+    def _wire_example(self, tab: ConditionTab, shared: Panel) -> None:
+        prompt = shared.values[PROMPT.name]
+        tab.example.click(
+            answers(lambda: tried(tab, self._desk.first(tab.condition), prompt)),
+            outputs=[tab.picture, tab.typed, tab.annotator, tab.own.switch, prompt],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+    def _wire_sending(self, tab: ConditionTab, shared: Panel, composed: ComposeTab) -> None:
+        """Its map goes to the stack of Compose as it would be followed here."""
+
+        def sent(raw: Raw) -> Updates:
+            raw, _ = self._judged(tab, raw)
+            draft = self._draft(tab, shared, raw)
+            on_stack = composed.send(raw, draft, tab.own_picture(raw), tab.unit_values(raw))
+            return on_stack | _mapped(tab, draft) | {tab.sent: fragments.notes([composed.named(raw)])}
+
+        tab.send.click(
+            shows(sent, lambda words: {tab.sent: fragments.notes([words], "refusal")}),
+            tab.inputs | shared.inputs | composed.inputs,
+            [composed.cards, tab.map, tab.notes, tab.sent],
+            preprocess=False,
+            queue=False,
+            show_progress="minimal",
+            api_visibility="private",
+        )
+
+    def _wire_shared(
+        self, page: gr.Blocks, tabs: list[ConditionTab], shared: Panel, pill: gr.HTML, models: ModelsTab
+    ) -> None:
         quiet: dict[str, Any] = {
             "queue": False,
             "show_progress": "hidden",
@@ -120,6 +168,8 @@ class Studio:
         }
         shared.cancel.click(answers(self._cancel), shared.board, [shared.cancel, shared.stop], **quiet)
         shared.stop.click(answers(self._stop), shared.board, shared.stop, **quiet)
+        order = [shared.best_first, shared.board]
+        shared.best_first.input(answers(self._arrange), order, shared.gallery, preprocess=False, **quiet)
         page.load(
             streams(partial(self._resume, shared)),
             inputs=[shared.remembered, shared.board],
@@ -132,9 +182,10 @@ class Studio:
         marks: dict[str, Any] = {
             "fn": answers(partial(self._marks, tabs, shared)),
             "inputs": {shared.model}.union(*({tab.annotator, *tab.own.switches} for tab in tabs)),
-            "outputs": [part for tab in tabs for part in tab.marks],
+            "outputs": [shared.model, shared.values[VAE.name], *(part for tab in tabs for part in tab.marks)],
         }
         gr.on([page.load, shared.model.change], **marks, **quiet)
+        models.news(**marks, **quiet)
         self._wire_weights(page, tabs, shared, marks | quiet)
         gr.on(
             [page.load, gr.Timer(1.0).tick], lambda: fragments.pill(self._engine.state), None, pill, **quiet
@@ -143,8 +194,7 @@ class Studio:
     def _judged(self, tab: ConditionTab, raw: Raw) -> tuple[Raw, Updates]:
         """The values with the switch for ready maps as it stands for this picture, and how it is shown."""
         look, name = None, ""
-        if raw[tab.picture] is not None:
-            path = uploaded(raw[tab.picture])
+        if (path := tab.own_picture(raw)) is not None:
             look, name = tab.condition.kind.look(self._desk.picture(path).pixels), str(path)
         now = {**raw, **tab.own.of(raw, name, look)}
         return now, tab.own.shown(raw, now, look)
@@ -165,8 +215,8 @@ class Studio:
                 offered = shows(lambda *raw, names=names: fetches.offered(names(*raw)), fetches.refused)
                 button.click(offered, asks, show_progress="minimal", **quick)
         box.leave.click(answers(fetches.left), None, show_progress="hidden", **quick)
-        cancelled = shows(fetches.cancelled, fetches.refused)
-        box.cancel.click(cancelled, None, show_progress="hidden", **quick)
+        paused = shows(fetches.paused, fetches.refused)
+        box.pause.click(paused, None, show_progress="hidden", **quick)
         followed: dict[str, Any] = plain | {"show_progress": "hidden", "concurrency_limit": None}
         # a second download is asked for while the first one is still followed
         came = box.fetch.click(streams(fetches.fetched), [box.names], trigger_mode="multiple", **followed)
@@ -182,7 +232,7 @@ class Studio:
     def _draft(self, tab: ConditionTab, shared: Panel, raw: Raw) -> Draft:
         return self._desk.draft(
             tab.condition.name,
-            None if raw[tab.picture] is None else self._desk.picture(uploaded(raw[tab.picture])),
+            None if (path := tab.own_picture(raw)) is None else self._desk.picture(path),
             typed=raw[tab.typed],
             annotator=tab.method(raw),
             values=tab.annotator_values(raw),
@@ -201,10 +251,15 @@ class Studio:
         given = raw[tab.picture] if method.source == "picture" else raw[tab.typed]
         if not given:
             return own | {tab.map: None, tab.notes: ""} | self._chosen(tab, method.name)
-        if method.weights:
-            later = [f"{method.label} runs a network: press Annotate to see its map."]
-            return own | {tab.map: None, tab.notes: fragments.notes(later)} | self._chosen(tab, method.name)
+        if method.weights and not self._at_once(tab, raw, method):
+            later = [f"{method.label} runs a network: press Annotate to see its map.", method.caution]
+            told = fragments.notes(filter(None, later))
+            return own | {tab.map: None, tab.notes: told} | self._chosen(tab, method.name)
         return own | _mapped(tab, self._draft(tab, shared, raw)) | self._chosen(tab, method.name)
+
+    def _at_once(self, tab: ConditionTab, raw: Raw, method: Annotator) -> bool:
+        """Whether even a network is not waited for: it is here, and the picture is our example."""
+        return self._desk.lack(method.name) is None and is_example(tab.condition.name, raw[tab.picture])
 
     async def _generate(self, tab: ConditionTab, shared: Panel, raw: Raw) -> AsyncIterator[Updates]:
         draft, job_id = await asyncio.to_thread(self._submit, tab, shared, raw)
@@ -215,15 +270,18 @@ class Studio:
     def _refuse_missing(self, family: object, condition: str, control: object) -> None:
         """Say all that is lacking before anything is made; an unknown family is the desk's to refuse."""
         if lack := self._missing(str(family), condition, str(control)):
-            raise MODEL_MISSING(lack)
+            raise lack
 
     def _submit(self, tab: ConditionTab, shared: Panel, raw: Raw) -> tuple[Draft, str]:
         raw, _ = self._judged(tab, raw)
         draft = self._draft(tab, shared, raw)
         self._refuse_missing(raw[shared.model], tab.condition.name, raw[tab.unit[CONTROL.name]])
         values = shared.run_values(raw) | tab.unit_values(raw)
-        request = self._desk.request(draft, family=raw[shared.model], values=values)
-        asked = wish(tab.condition.name, *(raw[part] for part in tab.ordered), values)
+        ground = shared.start.ground(raw, tab.own_picture(raw), tab.brush)
+        request = alone(self._desk, draft, family=raw[shared.model], values=values, ground=ground)
+        asked = wish(
+            tab.condition.name, *(raw[part] for part in (*tab.ordered, *shared.start.ordered)), values
+        )
         return draft, self._engine.submit("generate", request, owner=visitor(), wish=asked)
 
     async def _followed(self, shared: Panel, job_id: str, board: Board) -> AsyncIterator[Updates]:
@@ -259,6 +317,10 @@ class Studio:
             self._engine.stop(board.job)
         return gr.update(interactive=False)
 
+    def _arrange(self, best_first: object, board: Board) -> Any:
+        board.best_first = best_first is True
+        return _gallery(board)
+
     def _chosen(self, tab: ConditionTab, annotator: str) -> Updates:
         """The settings of the annotator that makes the map, and what it lacks."""
         method = annotators.find(annotator)
@@ -274,20 +336,25 @@ class Studio:
         return fragments.notes(filter(None, (words, *by_hand)), kind)
 
     def _marks(self, tabs: list[ConditionTab], shared: Panel, raw: Raw) -> Updates:
-        """For each tab, its button, what it and its annotator lack, and the controls to choose from."""
-        marks: Updates = {}
+        """The models there are; for each tab, its button, what it and its annotator lack, its controls."""
+        marks: Updates = {shared.model: gr.update(choices=list(self._desk.models))}
+        marks[shared.values[VAE.name]] = gr.update(choices=vae_choices(self._desk))
         for tab in tabs:
             marks |= self._model_marks(tab, raw[shared.model])
             marks[tab.lack] = self._lack(self._lacking_of_method(tab.method(raw)))
         return marks
 
+    def _missing_words(self, *what: str) -> str:
+        found = self._missing(*what)
+        return found.message if found else ""
+
     def _model_marks(self, tab: ConditionTab, family: str) -> Updates:
         """What a tab lacks in a family; a control of the user's own serves as well as the family's."""
         condition, names = tab.condition.name, self._own(family, tab.condition.name)
-        by_hand = self._missing(family, condition)
+        by_hand = self._missing_words(family, condition)
         choices: list[tuple[str, Any]] = [(name, name) for name in names]
         if by_hand and names:
-            by_hand = self._missing(family, condition, names[0])
+            by_hand = self._missing_words(family, condition, names[0])
         else:
             choices.insert(0, (FAMILYS_OWN, CONTROL.default))
         label = "Generate · model missing" if by_hand else "Generate"
@@ -296,6 +363,17 @@ class Studio:
             tab.missing: self._lack(self._lacking_of_model(tab, family) if by_hand else (), by_hand),
             tab.unit[CONTROL.name]: gr.update(choices=choices, value=choices[0][1], visible=bool(names)),
         }
+
+
+def _place(opener: gr.Tab, tab: ConditionTab) -> Place:
+    """Where the start finds the picture of a tab."""
+    return Place(
+        tab=opener,
+        inputs={tab.picture},
+        changes=[tab.picture.change],
+        picture=tab.own_picture,
+        brush=tab.brush,
+    )
 
 
 def _mapped(tab: ConditionTab, draft: Draft) -> Updates:
@@ -316,10 +394,15 @@ def _finished(shared: Panel, job: Job, board: Board) -> Updates:
         kind = "note" if job.state == "cancelled" else "refusal"
         return idle | {shared.info: fragments.notes([job.error.message], kind)}
     saved = job.outcome
-    fresh = [(served(image.path), f"Seed {image.seed}") for image in saved.images]
+    fresh = shown(job.id, saved)
     # a double click is followed twice, and shows its pictures once
     board.pictures = [*fresh, *(old for old in board.pictures if old not in fresh)][:SHOWN_PICTURES]
     return idle | {
-        shared.gallery: gr.update(value=board.pictures, selected_index=None),
+        shared.gallery: _gallery(board),
+        shared.best_first: gr.update(visible=can_be_arranged(board.pictures)),
         shared.info: fragments.made(saved),
     }
+
+
+def _gallery(board: Board) -> Any:
+    return gr.update(value=arranged(board.pictures, best_first=board.best_first), selected_index=None)

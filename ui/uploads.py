@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache, save_img_array_to_cache
 from gradio.utils import get_upload_folder
@@ -33,3 +34,8 @@ def served_map(pixels: Pixels) -> str:
 def served_bytes(data: bytes, name: str) -> str:
     """A file of our own making under a name for whoever downloads it."""
     return str(save_bytes_to_cache(data, name, cache_dir=get_upload_folder()))
+
+
+def address(file: str) -> str:
+    """Where the page finds a file; relative, since the page may stand behind a name and a path of others."""
+    return f"gradio_api/file={quote(file)}"

@@ -15,6 +15,7 @@ from annotators.base import Pixels
 from models import own
 from params import Value
 from pipelines.request.controls import LARGEST_SEED
+from pipelines.request.keeping import Kept, overall
 
 Stage: TypeAlias = Literal[
     "loading", "annotating", "denoising", "decoding", "saving", "checking", "fetching"
@@ -25,8 +26,10 @@ Stage: TypeAlias = Literal[
 class ControlUnit:
     """One control: its map, where the map came from, and how firmly and when it holds.
 
-    `map` and `region` are content hashes; `layer_weights` are 13 factors, shallowest first. `control` names
-    one of the user's own, in place of the family's.
+    `map` and `region` are content hashes; it acts where the region is white, everywhere without one.
+    `layer_weights` are factors, one for each layer, the shallowest first and the middle last: 13 in Stable
+    Diffusion. Where there are any, they take the place of those of the mode. `control` names one of the
+    user's own, in place of the family's.
     """
 
     condition: str
@@ -52,6 +55,9 @@ class ControlUnit:
 class GenerateRequest:
     """Everything that makes one batch of pictures again; `init` and `mask` are content hashes.
 
+    From `init`, under so much noise as `denoise` says, where there is one; white in `mask` is made anew, its
+    edge softened by `mask_blur` pixels, and begins as `fill` says.
+
     Image `i` of the batch is made from seed `(seed + i) mod 2^32`, alone or together.
     """
 
@@ -68,18 +74,38 @@ class GenerateRequest:
     init: str | None = None
     denoise: float = 1.0
     mask: str | None = None
+    mask_blur: float = 4.0
+    fill: str = "original"
     steps: int = 20
     guidance: float = 7.5
     scheduler: str = "unipc"
     seed: int = -1
     count: int = 1
     agreement: bool = False
+    safety: bool = False
+
+    @property
+    def model(self) -> str:
+        """The family, or the base of one's own with the controls of the family, as the store calls it."""
+        return f"{self.family}/{self.base}" if self.base else self.family
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seed of each picture; the request's own seed must have been drawn by now."""
         assert self.seed >= 0, "the seed is drawn when the request is built"
         return tuple((self.seed + index) % (LARGEST_SEED + 1) for index in range(self.count))
+
+    @property
+    def others(self) -> Mapping[str, str]:
+        """The hash of each picture that it names and that is no map, by what that is."""
+        regions = {f"region{index}": unit.region for index, unit in enumerate(self.controls)}
+        named = {"init": self.init, "mask": self.mask} | regions
+        return {what: digest for what, digest in named.items() if digest}
+
+    @property
+    def taken(self) -> int:
+        """How many of its steps are taken: all from noise, and the last ones from a start picture."""
+        return int(self.steps * self.denoise)
 
     def to_json(self) -> str:
         """The request as one line of JSON."""
@@ -123,21 +149,33 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The finished pictures, RGB uint8 (H, W, 3), the seed of each, and the request that makes them again."""
+    """The finished pictures, RGB uint8 (H, W, 3), the seed of each, and the request that makes them again.
+
+    `others` are the pictures that the request names so, in their order. `agreement` has for each picture how
+    it kept each control, where that was asked for.
+    """
 
     images: tuple[Pixels, ...]
     seeds: tuple[int, ...]
     maps: tuple[Pixels, ...]
     request: GenerateRequest
+    others: tuple[Pixels, ...] = ()
     notices: tuple[str, ...] = ()
+    agreement: tuple[tuple[Kept, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedImage:
-    """One finished picture on disk, and the seed that makes it again alone."""
+    """One finished picture on disk, the seed that makes it again alone, and how it kept each control."""
 
     path: Path
     seed: int
+    agreement: tuple[Kept, ...] = ()
+
+    @property
+    def kept(self) -> float | None:
+        """How well it kept all its controls together, as far as that was measured; 1 is best."""
+        return overall(self.agreement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

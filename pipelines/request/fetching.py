@@ -4,13 +4,19 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+from pipelines.request.stock import Stock
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
-    """Bundles of files by name; `again` also fetches what is here, and replaces it by what is right."""
+    """Bundles of files by name; `again` also fetches what is here, and replaces it by what is right.
+
+    `discard` fetches nothing: it throws away what earlier fetches have brought of them, finished or not.
+    """
 
     names: tuple[str, ...]
     again: bool = False
+    discard: bool = False
 
     def to_json(self) -> str:
         """The request as one line of JSON."""
@@ -25,7 +31,7 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """The files that have come, by their places in the weights, and their bytes together."""
+    """The files that have come, or gone, by their places in the weights, and their bytes together."""
 
     titles: tuple[str, ...]
     places: tuple[str, ...]
@@ -96,3 +102,6 @@ class Shelf(Protocol):
 
     def offer(self, names: tuple[str, ...]) -> Offer:
         """What fetching them would bring: this asks the Hub."""
+
+    def stock(self) -> Stock:
+        """What is here and what can be had at this moment; nobody is asked."""

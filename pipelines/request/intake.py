@@ -6,7 +6,7 @@ The picture is first brought to the final size and annotated there; its map is n
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,11 +21,12 @@ from annotators.base import Annotation, Annotator, Pixels, Source
 from conditions import Condition, MapResize
 from errors import IMG_EMPTY, MODEL_MISSING, PARAM_CHOICE
 from gate import Limits, Picture
-from models.catalogue import FAMILIES, Family
-from params import Value
+from models.catalogue import FAMILIES, Family, family_of, own_base
+from params import Param, Value
+from pipelines import prompts
 from pipelines.lately import Lately
 from pipelines.pictures import PictureStore, content_hash
-from pipelines.request import ControlUnit, GenerateRequest, own_maps
+from pipelines.request import ControlUnit, GenerateRequest, own_maps, safety
 from pipelines.request.annotating import Annotated, AnnotateRequest, Lack
 from pipelines.request.checks import checked
 from pipelines.request.controls import (
@@ -35,6 +36,7 @@ from pipelines.request.controls import (
     RUN_PARAMS,
     SIZE,
     UNIT_PARAMS,
+    VAE,
     allowed_params,
 )
 
@@ -44,6 +46,7 @@ TYPED: Mapping[Source, str] = {"text": "Text or address", "pose": "Pose, in Open
 MOST_TYPED = 4 * 2**20  # characters; a pose with faces and hands is long
 DECODED_BYTES = 256 * 2**20  # a slider that moves must not decode its picture each time
 ANNOTATED_BYTES = 128 * 2**20  # and Generate must not annotate again what is on the page
+MUCH_LARGER = 2  # times the side that a family learnt from, at which things repeat and blur
 
 
 def nowhere(request: AnnotateRequest) -> Annotated:
@@ -78,16 +81,50 @@ class Desk:
         limits: Limits,
         far: Far = nowhere,
         lack: Callable[[str], Lack | None] = lambda name: None,
+        bases: Callable[[], tuple[tuple[str, str], ...]] = tuple,
+        own_files: Callable[[GenerateRequest], None] = lambda request: None,
+        vaes: Callable[[], tuple[str, ...]] = tuple,
+        require_safety: Callable[[], None] = lambda: None,
     ) -> None:
-        """`far` annotates with a network, where the networks live; `lack` says what an annotator needs."""
+        """`far` annotates with a network, where the networks live; `lack` says what an annotator needs.
+
+        `bases` are the users' own, each with a title and a name, as they are there at the moment; `own_files`
+        refuses a request for files of the user's that are not there, or do not fit; `vaes` are their
+        names. `require_safety` refuses where the safety checker is not here.
+        """
+        self._require_safety = require_safety
+        self._bases = bases
+        self._own_files = own_files
+        self.vaes = vaes
         self._far = far
         self.lack = lack
         self.limits = limits
         self.controls = allowed_params((PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS), limits)
-        self.families = tuple((family.title, family.name) for family in FAMILIES.values())
         self._pictures = pictures
         self._decoded = Lately[Picture](DECODED_BYTES, lambda picture: picture.pixels.nbytes)
         self._annotated = Lately[Annotation](ANNOTATED_BYTES, lambda annotation: annotation.map.nbytes)
+
+    def first(self, condition: Condition) -> Annotator:
+        """The annotator that a condition begins with, of those whose files are here."""
+        return condition.first(lambda name: self.lack(name) is None)
+
+    def method(self, condition: Condition, annotator: object = None) -> str:
+        """The name of the annotator that was asked for, or of the one to begin with."""
+        if annotator is None:
+            return self.first(condition).name
+        if annotator not in condition.annotators:
+            raise PARAM_CHOICE(
+                f"{condition.title} has no such annotator",
+                found=repr(annotator),
+                allowed="one of " + ", ".join(condition.annotators),
+                todo="Change the annotator",
+            )
+        return str(annotator)
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Title and name of every model to choose from: the families, then the users' own bases."""
+        return (*((family.title, family.name) for family in FAMILIES.values()), *self._bases())
 
     def picture(self, path: Path) -> Picture:
         """The picture in a file, through the gate; decoded once while the file stays as it is."""
@@ -141,7 +178,7 @@ class Desk:
         It comes from the picture, or from what was typed where the annotator starts from a text or a pose.
         """
         entry = conditions.find(condition)
-        name = _annotator_of(entry, annotator)
+        name = self.method(entry, annotator)
         method = annotators.find(name)
         if method.source == "picture" and picture is None:
             raise IMG_EMPTY("There is no picture yet", todo="Drop one in, paste one, or use the camera")
@@ -207,11 +244,8 @@ class Desk:
 
     def request(self, draft: Draft, *, family: str, values: Mapping[str, object]) -> GenerateRequest:
         """The request for a draft; `values` are raw, by the names of `controls`. Draws a seed for -1."""
-        known: dict[str, Any] = dict(gate.check_values(self.controls, values))
+        known = settled(self.controls, values)
         unit = {param.name: known.pop(param.name) for param in UNIT_PARAMS}
-        known.pop(SIZE.name)
-        if known["seed"] < 0:
-            known["seed"] = secrets.randbelow(LARGEST_SEED + 1)
         width, height = draft.size
         control = ControlUnit(
             condition=draft.condition.name,
@@ -221,15 +255,34 @@ class Desk:
             **unit,
         )
         request = GenerateRequest(
-            controls=(control,), width=width, height=height, family=_family(family).name, **known
+            controls=(control,), width=width, height=height, **model_fields(family), **known
         )
-        return checked(request, self.limits)
+        return self.accepted(request)
+
+    def accepted(self, request: GenerateRequest) -> GenerateRequest:
+        """The request, within bounds, with all its files there, and checked as the profile demands it."""
+        self._own_files(checked(request, self.limits))
+        if not safety.is_checked(request, demanded=self.limits.safety):
+            return request
+        self._require_safety()
+        return replace(request, safety=True)
+
+    def keep(self, pixels: Pixels) -> str:
+        """The hash of an RGB uint8 (H, W, 3) picture, by which a request names it."""
+        return self._pictures.put(pixels)
+
+    def kept(self, digest: str) -> Pixels:
+        """The RGB uint8 (H, W, 3) picture of that hash."""
+        return self._pictures.get(digest)
 
     def _final_size(self, family: Family, size: object, pixels: Pixels) -> tuple[int, int, tuple[str, ...]]:
         largest = min(family.largest, self.limits.largest_side)
         if size == SIZE.default:
             return *_natural_size(family, largest, pixels), ()
-        return gate.check_size(size, multiple=family.multiple, smallest=family.smallest, largest=largest)
+        width, height, notices = gate.check_size(
+            size, multiple=family.multiple, smallest=family.smallest, largest=largest
+        )
+        return width, height, notices + _far_from_native(family, min(width, height))
 
 
 def _kept(annotation: Annotation) -> Annotation:
@@ -237,6 +290,20 @@ def _kept(annotation: Annotation) -> Annotation:
     map = annotation.map.view()
     map.flags.writeable = False
     return replace(annotation, map=map)
+
+
+def settled(params: Iterable[Param], values: Mapping[str, object]) -> dict[str, Any]:
+    """The values of a run, checked; the size is that of the map by now, and a seed of -1 is drawn.
+
+    The LoRAs are those that the prompt names.
+    """
+    known: dict[str, Any] = dict(gate.check_values(params, values))
+    known.pop(SIZE.name)
+    if known["seed"] < 0:
+        known["seed"] = secrets.randbelow(LARGEST_SEED + 1)
+    known["loras"] = prompts.loras(known[PROMPT.name])
+    known[VAE.name] = known[VAE.name] or None
+    return known
 
 
 def fit(
@@ -288,26 +355,25 @@ def _natural_size(family: Family, largest: int, pixels: Pixels) -> tuple[int, in
     return side(old_width), side(old_height)
 
 
-def _annotator_of(condition: Condition, annotator: object) -> str:
-    """The name that was asked for, or the condition's default."""
-    if annotator is None:
-        return condition.annotators[0]
-    if annotator not in condition.annotators:
-        raise PARAM_CHOICE(
-            f"{condition.title} has no such annotator",
-            found=repr(annotator),
-            allowed="one of " + ", ".join(condition.annotators),
-            todo="Change the annotator",
-        )
-    return str(annotator)
+def _far_from_native(family: Family, short_side: int) -> tuple[str, ...]:
+    """What is said of a size that was asked for and is much larger than what the family learnt from."""
+    if short_side < MUCH_LARGER * family.side:
+        return ()
+    own = f"{family.title} learnt from pictures of {family.side} pixels"
+    return (f"{own}: larger ones work, and are worse. The size “{SIZE.default}” keeps to its own.",)
 
 
 def _family(name: object) -> Family:
-    if not isinstance(name, str) or name not in FAMILIES:
+    if not isinstance(name, str) or name.partition("/")[0] not in FAMILIES:
         raise PARAM_CHOICE(
             "There is no such model family",
             found=repr(name),
             allowed="one of " + ", ".join(FAMILIES),
             todo="Change the model",
         )
-    return FAMILIES[name]
+    return family_of(name)
+
+
+def model_fields(model: object) -> dict[str, Any]:
+    """The fields of a request that name its model: the family, and the base of one's own, if it is that."""
+    return {"family": _family(model).name, "base": own_base(str(model)) or None}

@@ -1,5 +1,6 @@
 """What the trials share: a tiny family, requests for it, and what must hold of an outputs folder."""
 
+import json
 import os
 import random
 import time
@@ -10,9 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from pipelines.metadata import CHUNK
 from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import ControlUnit, GenerateRequest, Saved
-from pipelines.results import CHUNK
 from pipelines.worker import Worker
 
 Figures: TypeAlias = dict[str, str]
@@ -78,7 +79,8 @@ def check_saved(saved: Saved) -> None:
         with Image.open(image.path, formats=["PNG"]) as picture:
             picture.load()
             assert picture.size == (wanted.width, wanted.height)
-            assert GenerateRequest.from_json(picture.info[CHUNK]) == wanted
+            said = json.loads(picture.info[CHUNK])["request"]
+            assert GenerateRequest.from_json(json.dumps(said)) == wanted
     for _, path in saved.maps:
         with Image.open(path, formats=["PNG"]) as picture:
             picture.load()

@@ -232,8 +232,18 @@ def seg_oneformer(folder: Path) -> None:
     (folder / "merges.txt").write_text("#version: 0.2\n")
 
 
+def heads(folder: Path) -> None:
+    """The network that the built-in annotators share; it has float tensors and the side it learnt from."""
+    from safetensors.torch import save_file
+
+    from models.heads import Heads
+
+    save_file(Heads(64).state_dict(), folder / "heads.safetensors")
+
+
 FOLDERS: dict[str, Callable[[Path], None]] = {
     "depth_anything": depth_anything,
     "seg_upernet": seg_upernet,
     "seg_oneformer": seg_oneformer,
+    **dict.fromkeys(("pocket_depth", "pocket_normal", "pocket_seg", "pocket_pose"), heads),
 }

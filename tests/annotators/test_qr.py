@@ -42,6 +42,10 @@ def test_a_code_has_the_size_that_was_asked_for(module_size: int, border: int) -
     assert set(np.unique(found.map)) == {0, 255}
     grid = found.map[::module_size, ::module_size]
     assert np.array_equal(grid.repeat(module_size, 0).repeat(module_size, 1), found.map)
+    free = annotate("qr", "https://example.org", border=border, module_size=module_size, ground="grey")
+    assert np.array_equal(free.map[edge:-edge, edge:-edge], found.map[edge:-edge, edge:-edge])
+    free.map[edge:-edge, edge:-edge] = 128
+    assert (free.map == 128).all(), "around the code, and only there"
 
 
 def test_more_correction_survives_more_paint() -> None:

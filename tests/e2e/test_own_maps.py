@@ -11,7 +11,7 @@ from tests.browsing import PATIENCE, Studio
 from tests.conftest import drawn_map
 from tests.e2e.test_studio import pixels
 
-LINES = drawn_map(256, 256)
+LINES = drawn_map(128, 128)
 
 
 def saved(folder: Path, picture: Pixels) -> Path:

@@ -18,6 +18,7 @@ from tests.e2e.conftest import Seen, Visit
 
 HOUSE = Path(__file__).parents[2].parent / "shared" / "images" / "house.png"
 LONG, SHORT = 150, 2
+LARGE = (512, 384)  # pictures of a long run: the little family steps slowly only on these
 
 
 def pixels(source: str | Path) -> Pixels:
@@ -27,9 +28,9 @@ def pixels(source: str | Path) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def edges(picture: Path, low: int, high: int) -> Pixels:
+def edges(picture: Path, low: int, high: int, size: tuple[int, int] = (192, 128)) -> Pixels:
     """The map that the page should show for a picture of 4:3."""
-    found = cv2.Canny(fit(pixels(picture), 320, 256, "area"), low, high)
+    found = cv2.Canny(fit(pixels(picture), *size, "area"), low, high)
     return np.repeat(found[:, :, None].astype(np.uint8), 3, axis=2)
 
 
@@ -40,6 +41,8 @@ def ready_to_generate(studio: Studio, picture: Path, steps: int = SHORT) -> str:
     studio.page.fill("#prompt textarea", "a house in the hills")
     studio.open_settings()
     studio.set_number("steps", steps)
+    if steps != SHORT:
+        studio.set_size("{}x{}".format(*LARGE))
     return map
 
 
@@ -86,6 +89,7 @@ def test_a_cancelled_run_changes_nothing(studio: Studio, scene: Path) -> None:
     studio.generate()
     first = studio.picture_after()
     studio.set_number("steps", LONG)
+    studio.set_size("{}x{}".format(*LARGE))
     studio.generate()
     studio.wait_for_step()
     assert studio.text("#cancel") == "Cancel"
@@ -108,7 +112,7 @@ def test_annotating_beside_a_running_generation(studio: Studio, scene: Path) -> 
     studio.set_number("canny-canny-high_threshold", 255)
     after = studio.map_after(before)
     assert studio.page.locator("#progress .progress").is_visible()
-    assert np.array_equal(pixels(after), edges(scene, 100, 255))
+    assert np.array_equal(pixels(after), edges(scene, 100, 255, LARGE))
     studio.page.click("#cancel")
     studio.wait_for_text("#info", "cancelled")
 
@@ -124,7 +128,7 @@ def test_what_is_shared_survives_changing_tab(studio: Studio, scene: Path) -> No
 
 
 def test_a_tab_takes_a_ready_map(studio: Studio, tmp_path: Path) -> None:
-    drawn = drawn_map(256, 256)
+    drawn = drawn_map(128, 128)
     file = tmp_path / "map.png"
     Image.fromarray(drawn).save(file)
     studio.choose_tab("Soft edges", "softedge")
@@ -133,7 +137,7 @@ def test_a_tab_takes_a_ready_map(studio: Studio, tmp_path: Path) -> None:
     studio.open_settings()
     studio.set_number("steps", SHORT)
     studio.generate("softedge")
-    assert pixels(studio.picture_after()).shape == (256, 256, 3)
+    assert pixels(studio.picture_after()).shape == (128, 128, 3)
 
 
 def test_a_tab_without_its_model_says_so(studio: Studio) -> None:

@@ -8,6 +8,7 @@ from annotators import ANNOTATORS
 from conditions import CONDITIONS, Condition
 from tests.browsing import PATIENCE, Studio
 from tests.e2e.test_studio import pixels
+from ui.examples import EXAMPLES
 from ui.methods import named
 
 
@@ -34,8 +35,8 @@ def walk(studio: Studio, condition: Condition, scene: Path) -> None:
     studio.choose_tab(condition.title, condition.name)
     take(studio, condition)
     studio.drop(scene, condition.name)
-    map = studio.map_after(condition=condition.name)
-    assert pixels(map).std() > 1, condition.name
+    shown = studio.mask_after if condition.needs == "mask" else studio.map_after
+    assert pixels(shown(condition=condition.name)).std() > 1, condition.name
     if condition.making:
         studio.page.locator(f"#{condition.name}-own-map input").uncheck()
     for method in condition.available_annotators:
@@ -46,6 +47,9 @@ def walk(studio: Studio, condition: Condition, scene: Path) -> None:
             studio.wait_for_text(f"#{condition.name}-notes .refusal", "has not all of its weights here")
             told = studio.text(f"#{condition.name}-notes")
             for weight in method.weights:
+                if not weight.repo:
+                    assert "is not part of this checkout" in told
+                    continue
                 assert f"hf download {weight.repo} " in told
                 assert weight.file in told
             assert studio.page.locator(f"#{condition.name}-map img").count() == 0
@@ -70,3 +74,15 @@ def test_a_model_that_is_not_here_is_named_with_the_way_to_get_it(studio: Studio
         else:
             studio.page.wait_for_selector(f"#{condition.name}-missing li", timeout=PATIENCE)
             assert button.is_disabled(), condition.name
+            if "pocket" not in condition.controls:
+                told = studio.text(f"#{condition.name}-missing")
+                assert f"Pocket has no control for {condition.title}" in told
+
+
+@pytest.mark.parametrize("name", ["canny", "qr"])
+def test_one_click_on_the_example_shows_what_a_tab_does(name: str, studio: Studio) -> None:
+    condition = CONDITIONS[name]
+    studio.choose_tab(condition.title, name)
+    studio.page.click(f"#{name}-example")
+    assert pixels(studio.map_after(condition=name)).std() > 5
+    assert studio.page.input_value("#prompt textarea") == EXAMPLES[name].prompt

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from errors import INPUT_GONE, INPUT_SOURCE, ArmatureError
-from gate import resolve_upload
+from errors import FILE_TOO_LARGE, IMG_CORRUPT, IMG_EMPTY, INPUT_GONE, INPUT_SOURCE, ArmatureError, Code
+from gate import LIMITS, painted_bytes, resolve_upload
 
 
 @pytest.fixture
@@ -131,3 +131,28 @@ def test_row_50_deleted_in_between(root: Path) -> None:
     file = root / "3f2a" / "photo.png"
     file.unlink()
     assert refusal(str(file), root).code is INPUT_GONE
+
+
+def test_what_was_painted_is_the_bytes_of_its_file() -> None:
+    assert painted_bytes("data:image/png;base64,iVBORw==", LIMITS["public"]) == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (None, INPUT_SOURCE),
+        (["data:image/png;base64,iVBORw=="], INPUT_SOURCE),
+        ("https://armature.example/mask.png", INPUT_SOURCE),
+        ("data:image/svg+xml;base64,iVBORw==", INPUT_SOURCE),
+        ("data:image/png;base64,iVBORw", IMG_CORRUPT),
+        ("data:image/png;base64,iV BO Rw==", IMG_CORRUPT),
+        ("data:image/png;base64,\u00e9\u00e9\u00e9\u00e9", IMG_CORRUPT),
+        ("data:image/png;base64,", IMG_EMPTY),
+        ("data:image/png;base64," + "A" * 28_000_000, FILE_TOO_LARGE),
+    ],
+    ids=["nothing", "a list", "an address", "another kind", "cut", "spaces", "letters", "empty", "too large"],
+)
+def test_what_was_not_painted_here_is_refused(given: object, code: Code) -> None:
+    with pytest.raises(ArmatureError) as refused:
+        painted_bytes(given, LIMITS["public"])
+    assert refused.value.code is code

@@ -288,7 +288,7 @@ SAME = {
     "row 71, Arabic": "بيت صغير",
     "row 71, Zalgo": "h" + "\u0301" * 1000,
     "row 72, markup": "<script>alert(1)</script> ![x](y) {{7*7}} ${x} %s {0}",
-    "row 73, brackets": "(" * 7000,
+    "row 73, brackets as such": r"\(" * 3000,
     "lines": "one\ntwo\tthree",
     "the last assigned": "\U0010fffd",
 }
@@ -298,6 +298,15 @@ SAME = {
 def test_rows_68_to_73_text_that_stays_as_it_is(text: str) -> None:
     assert clean_text(text, label="Prompt", most=8000) == text
     assert checked(replace(REQUEST, prompt=text), LOCAL).prompt == text
+
+
+@pytest.mark.parametrize("text", ["(" * 7000, "(" * 3500 + "a" + ")" * 3500])
+def test_row_73_brackets_in_brackets_are_refused_at_once(text: str) -> None:
+    begin = time.monotonic()
+    with pytest.raises(ArmatureError) as refusal:
+        checked(replace(REQUEST, prompt=text), LOCAL)
+    assert time.monotonic() - begin < 0.1
+    assert refusal.value.code.name == "PROMPT_SYNTAX"
 
 
 CLEANED = {

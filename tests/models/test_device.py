@@ -66,6 +66,35 @@ def test_a_gpu_is_preferred_in_the_format_it_computes_in(
         device.choose("cuda:2")
 
 
+def test_a_gpu_has_a_memory_of_its_own_and_no_more_of_it_is_filled_than_was_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, answer in (
+        ("is_available", True),
+        ("device_count", 1),
+        ("get_device_name", "Some GPU"),
+        ("get_device_capability", (8, 0)),
+        ("mem_get_info", (8 * 10**9, 10 * 10**9)),
+    ):
+        monkeypatch.setattr(torch.cuda, name, lambda *given, answer=answer: answer)
+    chosen = device.choose()
+    assert (chosen.memory, chosen.mode) == (8 * 10**9, "auto")
+    assert chosen.resting > 0
+    chosen = device.choose(memory=4 * 10**9, mode="blocks")
+    assert (chosen.memory, chosen.budget, chosen.mode) == (4 * 10**9, 3 * 10**9, "blocks")
+    assert device.choose(memory=80 * 10**9).memory == 8 * 10**9, "what is not free can't be had"
+    with pytest.raises(ArmatureError, match="parts"):
+        device.choose(mode="tiny")
+
+
+def test_a_processor_has_nowhere_for_models_to_rest() -> None:
+    chosen = device.choose("cpu", memory=10**6)
+    assert (chosen.memory, chosen.budget, chosen.resting) == (10**6, 600_000, 0)
+    with pytest.raises(ArmatureError, match="--memory-mode") as refusal:
+        device.choose("cpu", mode="parts")
+    assert refusal.value.code.name == "PARAM_CHOICE"
+
+
 def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "CGROUP", tmp_path)
     free = device.choose("cpu").budget

@@ -92,10 +92,10 @@ def page(path: Path) -> None:
     path.write_text("<html>404</html>")
 
 
-def drop_a_tensor(path: Path) -> None:
+def drop_tensor(path: Path, name: str) -> None:
     """A file that is whole, but lacks a tensor."""
     tensors = load_file(path)
-    del tensors[list(tensors)[3]]
+    del tensors[name]
     save_file(tensors, path, metadata={"format": "pt"})
 
 
@@ -124,7 +124,7 @@ def other_widths(path: Path) -> None:
 
 
 DAMAGES = [
-    *(halve, empty, page, drop_a_tensor),
+    *(halve, empty, page),
     *(reshape_a_tensor, break_the_config, list_for_a_config, other_widths),
 ]
 
@@ -134,14 +134,48 @@ DAMAGES = [
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("part", PARTS)
 def test_broken_files_are_refused_in_words(part: Part, damage: Callable[[Path], None], copy: Store) -> None:
-    base = copy.base("pocket")
-    folders = {"text": base / "text_encoder", "control": copy.control("pocket", "lines")}
-    damage(next(folders.get(part, base / part).glob("*.safetensors")))
+    damage(weights_of(part, copy))
     with pytest.raises(ArmatureError, match="damaged, or made for something else") as refusal:
         load(copy, key_of(part), torch.float32)
     assert refusal.value.code.name == "MODEL_CORRUPT"
     assert refusal.value.__cause__ is not None
     assert str(copy.weights) not in refusal.value.message
+
+
+def weights_of(part: Part, store: Store) -> Path:
+    """The file of a part's weights."""
+    base = store.base("pocket")
+    folders = {"text": base / "text_encoder", "control": store.control("pocket", "lines")}
+    return next(folders.get(part, base / part).glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_row_87_a_folder_that_lacks_tensors_says_which(part: Part, copy: Store) -> None:
+    path = weights_of(part, copy)
+    missing = sorted(load_file(path))[3]
+    drop_tensor(path, missing)
+    with pytest.raises(ArmatureError, match=r"1 of .* missing") as refusal:
+        load(copy, key_of(part), torch.float32)
+    assert refusal.value.code.name == "MODEL_KEYS"
+    assert missing.removeprefix("text_model.") in refusal.value.message
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_row_87_a_folder_with_a_tensor_too_many_is_taken(part: Part, copy: Store) -> None:
+    path = weights_of(part, copy)
+    save_file(load_file(path) | {"extra.weight": torch.zeros(2)}, path, metadata={"format": "pt"})
+    assert not load(copy, key_of(part), torch.float32).training
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_row_79_a_folder_with_numbers_that_are_none_is_refused(part: Part, copy: Store) -> None:
+    path = weights_of(part, copy)
+    tensors = load_file(path)
+    next(reversed(tensors.values())).view(-1)[-1] = float("nan")
+    save_file(tensors, path, metadata={"format": "pt"})
+    with pytest.raises(ArmatureError) as refusal:
+        load(copy, key_of(part), torch.float32)
+    assert refusal.value.code.name == "MODEL_NUMERIC"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}"])

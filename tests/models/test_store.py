@@ -79,6 +79,15 @@ def test_half_precision_files_count(tmp_path: Path) -> None:
     assert store.size("sd15", "canny") == 5
 
 
+def test_a_family_may_have_a_tiny_autoencoder(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert not store.has_preview("sd15")
+    fill(store.preview("sd15"), CONTROL_FILES)
+    assert store.preview("sd15") == tmp_path / "sd15" / "preview"
+    assert store.has_preview("sd15")
+    assert not store.has("sd15"), "it is no part of what a family needs"
+
+
 def test_a_family_that_can_not_be_fetched_says_so(tmp_path: Path) -> None:
     with pytest.raises(ArmatureError, match="not part of this checkout"):
         Store(tmp_path).require("pocket", "lines")
@@ -151,6 +160,18 @@ def test_the_files_of_an_annotator_lie_under_the_name_of_their_repository(tmp_pa
     fill(hand.parent, (("hand.pth",),))
     assert store.require_annotator("Pose", POSE) == (body, hand)
     assert store.how_to_get_annotator(POSE) == ""
+
+
+def test_what_comes_with_the_program_is_never_fetched(tmp_path: Path) -> None:
+    store = Store(tmp_path / "weights")
+    shipped = (Weight(subfolder="pocket/annotators", file="heads.safetensors"),)
+    assert store.annotator_files(shipped) == (
+        tmp_path / "weights" / "pocket" / "annotators" / "heads.safetensors",
+    )
+    assert store.annotator_wanted(shipped) == ()
+    assert store.how_to_get_annotator(shipped, "pocket_depth") == (
+        "weights/pocket/annotators is not part of this checkout: choose another"
+    )
 
 
 def test_files_of_two_repositories_are_fetched_by_two_commands(tmp_path: Path) -> None:

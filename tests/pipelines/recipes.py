@@ -11,7 +11,7 @@ from typing import Any
 from errors import MODEL_MISSING
 from pipelines import homes
 from pipelines.jobs import DEVICE
-from pipelines.messages import EngineState
+from pipelines.messages import EngineState, Held
 from pipelines.request import Progress
 from pipelines.runner import Handler, KeepFinished
 
@@ -126,6 +126,12 @@ HANDLERS: dict[str, Handler] = {
 def ready(report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
     """A worker that is ready at once."""
     report(EngineState(phase="ready", device="TEST"))
+    return HANDLERS
+
+
+def holding(report: Callable[[EngineState], None]) -> Mapping[str, Handler]:
+    """A worker that says what it has in memory."""
+    report(EngineState(phase="ready", held=(Held("a network", 1000),)))
     return HANDLERS
 
 

@@ -12,10 +12,11 @@ import torch
 from annotators import ANNOTATORS, annotate
 from annotators.base import Pixels
 from errors import ArmatureError
+from models.carrying import bytes_of
 from models.loading import ModelKey
 from models.store import Store
 from pipelines import networks
-from pipelines.cache import ModelCache, bytes_of
+from pipelines.cache import ModelCache
 from pipelines.engine import Engine
 from pipelines.homes import ThreadHome
 from pipelines.jobs import Job, JobBook
@@ -213,8 +214,9 @@ def test_annotators_share_a_network_and_others_do_not() -> None:
     assert key("softedge_pidi") == key("scribble_pidi")
     assert key("softedge_hed") == key("scribble_hed")
     assert key("depth_midas") == key("normal_midas")
+    assert len({key(f"pocket_{what}") for what in ("depth", "normal", "seg", "pose")}) == 1
     names = [annotator.name for annotator in ANNOTATORS.values() if annotator.weights]
-    assert len({key(name) for name in names}) == len(names) - 3
+    assert len({key(name) for name in names}) == len(names) - 6
     assert str(key("depth_midas")) == "annotator depth_midas"
 
 

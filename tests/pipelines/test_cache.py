@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from errors import MODEL_CORRUPT, ArmatureError
+from models.carrying import bytes_of
 from models.device import Device
 from models.loading import ModelKey
 from models.store import Store
-from pipelines.cache import ModelCache, bytes_of, in_words
+from pipelines.cache import ModelCache, in_words
 from pipelines.pictures import PictureStore
 
 KB = 1000

@@ -1,49 +1,12 @@
-"""Prompts, hints and windows."""
-
-from typing import cast
+"""Hints and windows."""
 
 import numpy as np
 import pytest
 import torch
 
 from errors import ArmatureError
-from models.loading import ModelKey, Text, load
-from models.store import Store
-from pipelines.conditioning import Hint, check_size, encode, to_hint
+from pipelines.conditioning import Hint, check_size, to_hint
 from pipelines.request import ControlUnit
-
-
-@pytest.fixture(scope="module")
-def text(store: Store) -> Text:
-    """The tiny text encoder, whose tokenizer makes a token of every letter."""
-    return cast(Text, load(store, ModelKey(family="pocket", part="text"), torch.float32))
-
-
-@pytest.mark.parametrize(
-    "prompt", ["", "a", "A red house, by the sea.", "ünïcode 中", "x" * 75, "word " * 40]
-)
-def test_a_prompt_is_tokenized_as_diffusers_does_it(prompt: str, text: Text) -> None:
-    ids = text.tokenizer(prompt, padding="max_length", max_length=77, truncation=True).input_ids
-    with torch.no_grad():
-        expected = text(torch.tensor([ids]))
-    states = encode(text, prompt).states
-    assert states.shape == (1, 77, 32)
-    assert torch.equal(states, expected)
-    assert not states.requires_grad
-
-
-@pytest.mark.parametrize(
-    ("prompt", "dropped"),
-    [
-        ("", ""),
-        ("x" * 75, ""),
-        ("x" * 76, "x"),
-        ("x" * 75 + " And a Dog", "And a Dog"),
-        ("a " * 75 + "Über dem Meer", "Über dem Meer"),
-    ],
-)
-def test_what_clip_has_no_room_for_is_named_in_the_users_words(prompt: str, dropped: str, text: Text) -> None:
-    assert encode(text, prompt).dropped == dropped
 
 
 class Network:
@@ -52,6 +15,7 @@ class Network:
     class config:
         global_pool_conditions = False
 
+    controlnet_down_blocks = (None,) * 12
     device = torch.device("cpu")
     dtype = torch.float32
 
@@ -77,6 +41,17 @@ def test_a_pooled_control_steers_under_the_prompt_only() -> None:
 
     hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Pooled(), np.zeros((8, 8, 3), np.uint8))
     assert not hint.on_both
+
+
+def test_a_region_is_where_its_picture_is_white() -> None:
+    region = np.zeros((2, 3, 3), np.uint8)
+    region[0, 1] = 255
+    region[1, 2] = 51
+    map = np.zeros((2, 3, 3), np.uint8)
+    hint = to_hint(ControlUnit(condition="canny", map=""), "lines", Network(), map, region=region)
+    assert hint.region is not None
+    assert hint.region.shape == (1, 1, 2, 3)
+    assert hint.region[0, 0].flatten().tolist() == pytest.approx([0, 1, 0, 0, 0, 0.2])
 
 
 def test_a_map_of_another_size_is_refused() -> None:
@@ -111,6 +86,9 @@ def test_a_window_opens_and_closes_as_in_diffusers(
     assert [step for step, keep in enumerate(keeps) if keep] == held
 
 
-def test_without_strength_nothing_holds() -> None:
-    hint = Hint(control="lines", map=torch.zeros(1), strength=0)
-    assert not any(hint.holds(step, 4) for step in range(4))
+def test_without_strength_or_weight_nothing_holds() -> None:
+    weak = Hint(control="lines", map=torch.zeros(1), strength=0)
+    light = Hint(control="lines", map=torch.zeros(1), layers=(0.0,) * 13)
+    deep = Hint(control="lines", map=torch.zeros(1), layers=(0.0,) * 12 + (1.0,))
+    held = [any(hint.holds(step, 4) for step in range(4)) for hint in (weak, light, deep)]
+    assert held == [False, False, True]

@@ -225,6 +225,37 @@ def test_what_was_left_and_is_too_long_is_begun_anew(here: Fetching, far: FakeHu
     assert files(here) == {PLACE: BYTES}
 
 
+# What is thrown away
+
+
+def test_what_is_left_of_a_fetch_can_be_thrown_away(here: Fetching, far: FakeHub) -> None:
+    kept = half(here, far)
+    outcome, _ = fetch(here, replace(PIDI, discard=True))
+    assert (outcome.places, outcome.size, files(here)) == ((), len(kept), {})
+    assert here.offer(PIDI).here == 0
+
+
+def test_what_was_fetched_can_be_thrown_away_and_fetched_anew(here: Fetching, far: FakeHub) -> None:
+    fetch(here, BASE)
+    fetch(here)
+    outcome, _ = fetch(here, replace(BASE, discard=True))
+    assert len(outcome.places) == len(FAMILIES["sd15"].base_files) + 2
+    assert outcome.size == sum(len(data) for name, data in far.files.items() if not name.endswith(FILE))
+    assert files(here) == {PLACE: BYTES}
+    assert set(manifest.read(here.weights)) == {PLACE}
+    fetch(here, BASE)
+    assert Store(here.weights).has("sd15", "canny")
+
+
+def test_what_somebody_has_put_there_is_never_thrown_away(here: Fetching, far: FakeHub) -> None:
+    (here.weights / PLACE).parent.mkdir(parents=True)
+    (here.weights / PLACE).write_bytes(b"mine")
+    outcome, _ = fetch(here, replace(PIDI, discard=True))
+    assert (outcome.places, outcome.size) == ((), 0)
+    assert files(here) == {PLACE: b"mine"}
+    assert far.asked == []
+
+
 # What is wrong
 
 
@@ -320,6 +351,8 @@ def test_a_disk_without_room_is_said_before_anything_comes(
     room -= 1
     error = refusal(here)
     assert (error.code.name, "1.02 MB" in error.message) == ("DISK_FULL", True)
+    with pytest.raises(ArmatureError, match="DISK_FULL"):
+        here.offer(PIDI)
     assert far.bodies() == []
     room += 1
     fetch(here)
@@ -436,6 +469,22 @@ def test_ten_who_want_the_same_at_once_make_one_download(engine: Engine, far: Fa
     assert len(far.bodies()) == 1
 
 
+def test_ten_programs_at_once_make_one_download(here: Fetching, far: FakeHub) -> None:
+    """Each has its own lock, as the page and nine commands in other terminals have."""
+    far.fail(FILE, "holds", 1)
+    outcomes: list[Fetched] = []
+    programs = [threading.Thread(target=lambda: outcomes.append(fetch(here)[0])) for _ in range(10)]
+    for program in programs:
+        program.start()
+    assert far.held.wait(recipes.LIMIT)
+    far.go.set()
+    for program in programs:
+        program.join(recipes.LIMIT)
+    assert sorted(len(outcome.places) for outcome in outcomes) == [0] * 9 + [1]
+    assert len(far.bodies()) == 1
+    assert files(here) == {PLACE: BYTES}
+
+
 def test_a_cancelled_fetch_is_over_at_once_and_the_next_goes_on(
     engine: Engine, far: FakeHub, here: Fetching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -508,7 +557,7 @@ def test_verifying_reads_every_file_to_its_end(here: Fetching) -> None:
 
 def test_every_annotator_with_weights_and_every_control_can_be_fetched(tmp_path: Path) -> None:
     known = bundles.all_bundles(Store(tmp_path))
-    assert {name for name, method in ANNOTATORS.items() if method.weights} <= set(known)
+    assert {name for name, method in ANNOTATORS.items() if method.is_fetched} <= set(known)
     assert {f"sd15/{control.name}" for control in FAMILIES["sd15"].controls} <= set(known)
     assert not [name for name in known if name.startswith("pocket")]
     for bundle in known.values():

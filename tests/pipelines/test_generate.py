@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,35 +12,14 @@ import torch
 from errors import ArmatureError
 from models.device import Device
 from models.store import Store
+from pipelines.beginning import begin
 from pipelines.cache import ModelCache
-from pipelines.generate import Models, begin, borrow, decode, denoise, evaluate, generate, warm
+from pipelines.generate import Models, borrow, decode, denoise, evaluate, generate, warm
 from pipelines.pictures import PictureStore
 from pipelines.request import GenerateRequest, Progress, Result
 from tests import tiny_family
 from tests.conftest import MakeRequest, drawn_map
-
-
-class Watched:
-    """A network that counts the rows of each of its calls."""
-
-    def __init__(self, network: Any) -> None:
-        self.network = network
-        self.rows: list[int] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.network, name)
-
-    def __call__(self, x: torch.Tensor, *given: Any, **named: Any) -> Any:
-        self.rows.append(len(x))
-        return self.network(x, *given, **named)
-
-
-@contextmanager
-def watching(request: GenerateRequest, cache: ModelCache) -> Iterator[tuple[Models, Watched, Watched]]:
-    """The models of a request, with a watch on the U-Net and on the control."""
-    with borrow(request, cache) as models:
-        unet, control = Watched(models.unet), Watched(models.controls["lines"])
-        yield replace(models, unet=unet, controls={"lines": control}), unet, control
+from tests.pipelines.counting import counting
 
 
 def final(models: Models, request: GenerateRequest, cache: ModelCache) -> torch.Tensor:
@@ -103,23 +81,23 @@ def test_both_prompts_matter(field: str, make_request: MakeRequest, cache: Model
 def test_guidance_one_asks_about_the_prompt_only(make_request: MakeRequest, cache: ModelCache) -> None:
     for guidance, rows in ((1.0, 2), (1.5, 4)):
         request = make_request(guidance=guidance, count=2)
-        with watching(request, cache) as (models, unet, control):
+        with borrow(request, cache) as models, counting(request, cache) as calls:
             final(models, request, cache)
-        assert unet.rows == control.rows == [rows] * 4
+        assert calls["unet"] == calls["lines encoder"] == [rows] * 4
 
 
 def test_a_control_runs_only_inside_its_window(make_request: MakeRequest, cache: ModelCache) -> None:
     request = make_request(steps=8, start=0.25, end=0.5)
-    with watching(request, cache) as (models, unet, control):
+    with borrow(request, cache) as models, counting(request, cache) as calls:
         final(models, request, cache)
-    assert (len(unet.rows), len(control.rows)) == (8, 2)
+    assert (len(calls["unet"]), len(calls["lines encoder"])) == (8, 2)
 
 
 def test_a_control_without_strength_never_runs(make_request: MakeRequest, cache: ModelCache) -> None:
     request = make_request(strength=0)
-    with watching(request, cache) as (models, _, control):
+    with borrow(request, cache) as models, counting(request, cache) as calls:
         without = final(models, request, cache)
-        assert control.rows == []
+        assert calls["lines encoder"] == calls["lines hint"] == []
         assert torch.equal(without, final(models, replace(request, controls=()), cache))
 
 
@@ -169,16 +147,17 @@ def test_a_pooled_control_equals_diffusers(
     make_request: MakeRequest, pictures: PictureStore, cpu: Device, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Shuffle's network averages its residuals over the picture, and diffusers then steers one half only."""
-    from tests.pipelines.test_equality import bound, distance, loaded_pipeline, theirs
+    from tests.pipelines.references import bound, distance
+    from tests.pipelines.test_equality import loaded_pipeline, theirs
 
     store = Store(tmp_path_factory.mktemp("pooled"))
     tiny_family.write(store.weights, pooled=True)
     cache = ModelCache(store, pictures, cpu)
     request = make_request(count=2)
     expected = theirs(loaded_pipeline(store), request)
-    with watching(request, cache) as (models, unet, control):
+    with borrow(request, cache) as models, counting(request, cache) as calls:
         assert distance(final(models, request, cache), expected) <= bound(expected)
-    assert (unet.rows, control.rows) == ([4] * 4, [2] * 4)
+    assert (calls["unet"], calls["lines encoder"]) == ([4] * 4, [2] * 4)
 
 
 def steps_until(stage: str, step: int, request: GenerateRequest, cache: ModelCache) -> Iterator[Any]:
@@ -243,13 +222,12 @@ def test_no_picture_is_shown_that_is_not_finite(make_request: MakeRequest, cache
             assert refusal.value.code.name == "NUMERIC"
 
 
-def test_what_the_model_could_not_read_is_said(make_request: MakeRequest, cache: ModelCache) -> None:
-    long = "x" * 75 + " and a Dog"
-    notices = result_of(make_request(prompt=long, negative_prompt=long), cache).notices
-    assert len(notices) == 2
-    assert all("“and a Dog”" in notice for notice in notices)
-    assert "negative" in notices[1]
-    assert len(result_of(make_request(prompt=long, negative_prompt=long, guidance=1.0), cache).notices) == 1
+def test_words_that_mean_more_elsewhere_are_told(make_request: MakeRequest, cache: ModelCache) -> None:
+    changing = {"prompt": "a [cat:Dog:0.5]", "negative_prompt": "[fog|rain]"}
+    notices = result_of(make_request(**changing), cache).notices
+    assert ["[cat:Dog:0.5]" in notices[0], "[fog|rain]" in notices[1]] == [True, True]
+    assert len(result_of(make_request(**changing, guidance=1.0), cache).notices) == 1
+    assert result_of(make_request(prompt="a (house) " * 60), cache).notices == ()
 
 
 def test_noise_depends_on_the_seed_alone(make_request: MakeRequest, cache: ModelCache) -> None:

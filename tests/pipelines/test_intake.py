@@ -13,6 +13,7 @@ from PIL import Image
 from annotators.base import Pixels
 from errors import ArmatureError
 from gate import LIMITS
+from models.catalogue import FAMILIES
 from pipelines.pictures import PictureStore
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.intake import Desk, fit
@@ -45,9 +46,9 @@ def scene(width: int, height: int) -> Pixels:
         ("sd15", (512, 512), (512, 512)),
         ("sd15", (1000, 750), (680, 512)),
         ("sd15", (300, 1200), (512, 2048)),
-        ("pocket", (1000, 750), (320, 256)),
-        ("pocket", (200, 3000), (256, 512)),
-        ("pocket", (64, 64), (256, 256)),
+        ("pocket", (1000, 750), (192, 128)),
+        ("pocket", (200, 3000), (128, 512)),
+        ("pocket", (64, 64), (128, 128)),
     ],
 )
 def test_auto_keeps_the_shape_at_the_scale_of_the_family(
@@ -69,6 +70,26 @@ def test_a_given_size_is_snapped_with_a_notice_and_cropped_not_squeezed(desk: De
     assert abs(np.ptp(xs) - np.ptp(ys)) <= 2, "the circle is still round"
 
 
+@pytest.mark.parametrize(
+    ("family", "size", "told"),
+    [
+        ("pocket", "auto", False),
+        ("pocket", "128x512", False),
+        ("pocket", "192x192", False),
+        ("pocket", "256x256", True),
+        ("sd15", "512x768", False),
+        ("sd15", "1024x1024", True),
+    ],
+)
+def test_a_size_far_above_what_the_family_learnt_from_is_made_and_told(
+    desk: Desk, tmp_path: Path, family: str, size: str, told: bool
+) -> None:
+    picture = desk.picture(saved(tmp_path, scene(400, 400)))
+    notices = desk.draft("canny", picture, family=family, size=size).notices
+    native = f"learnt from pictures of {FAMILIES[family].side} pixels"
+    assert any(native in notice for notice in notices) is told
+
+
 def test_the_picture_is_annotated_at_its_final_size(desk: Desk, tmp_path: Path) -> None:
     pixels = scene(1000, 750)
     draft = desk.draft("canny", desk.picture(saved(tmp_path, pixels)), family="sd15")
@@ -83,9 +104,9 @@ def test_a_palette_map_keeps_its_exact_colours_and_a_depth_map_is_averaged(
     stripes[:, ::2] = (4, 200, 3)
     picture = desk.picture(saved(tmp_path, stripes))
     palette = {tuple(c) for c in stripes.reshape(-1, 3).tolist()}
-    seg = desk.draft("seg", picture, family="sd15")
+    seg = desk.draft("seg", picture, annotator="none", family="sd15")
     assert {tuple(c) for c in seg.map.reshape(-1, 3).tolist()} <= palette
-    depth = desk.draft("depth", picture, family="sd15")
+    depth = desk.draft("depth", picture, annotator="none", family="sd15")
     assert not {tuple(c) for c in depth.map.reshape(-1, 3).tolist()} <= palette
 
 

@@ -106,9 +106,8 @@ def test_a_scene_that_is_annotated_needs_no_words(condition: str, scene: Pixels,
     assert ask(condition, scene).notices == ()
 
 
-def test_a_photograph_taken_for_depth_by_default_is_said_to_be_none(scene: Pixels, ask: Asked) -> None:
-    draft = ask("depth", scene)
-    assert draft.annotator == "none"
+def test_a_photograph_taken_for_depth_is_said_to_be_none(scene: Pixels, ask: Asked) -> None:
+    draft = ask("depth", scene, annotator="none")
     assert "does not look like a depth map" in draft.notices[0]
 
 
@@ -132,8 +131,7 @@ def test_one_notice_about_an_empty_map_is_enough() -> None:
 def test_a_segmentation_map_comes_out_in_the_colours_of_the_palette(size: str, ask: Asked) -> None:
     truth = own_maps.classes(2, 512, 512)
     draft = ask("seg", own_maps.jpeg(truth, 75), annotator="none", size=size)
-    (notice,) = draft.notices
-    assert "outside the palette of ADE20K" in notice
+    assert ["outside the palette of ADE20K" in notice for notice in draft.notices].count(True) == 1
     assert draft.data is not None
     assert {entry["name"] for entry in draft.data["classes"]} == {
         ade20k.NAMES[[other for _, other in ade20k.CLASSES].index(tuple(colour))]

@@ -37,19 +37,38 @@ def test_a_good_request_passes_unchanged() -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"base": "dreamshaper"}, "PARAM_CHOICE"),
-        ({"vae": "other"}, "PARAM_CHOICE"),
-        ({"loras": (("ink", 1.0),)}, "PARAM_CHOICE"),
-        ({"clip_skip": 1}, "PARAM_CHOICE"),
-        ({"init": "1" * 64}, "PARAM_CHOICE"),
-        ({"denoise": 0.5}, "PARAM_CHOICE"),
-        ({"mask": "1" * 64}, "PARAM_CHOICE"),
-        ({"agreement": True}, "PARAM_CHOICE"),
-        ({"controls": (UNIT, UNIT)}, "PARAM_CHOICE"),
-        ({"controls": ()}, "PARAM_CHOICE"),
-        ({"controls": (replace(UNIT, mode="guess"),)}, "PARAM_CHOICE"),
-        ({"controls": (replace(UNIT, layer_weights=(1.0,) * 13),)}, "PARAM_CHOICE"),
-        ({"controls": (replace(UNIT, region="1" * 64),)}, "PARAM_CHOICE"),
+        ({"base": "../dreamshaper"}, "PARAM_CHOICE"),
+        ({"vae": 5}, "PARAM_TYPE"),
+        ({"vae": "x" * 201}, "PARAM_RANGE"),
+        ({"loras": (("ink", 11.0),)}, "PARAM_RANGE"),
+        ({"loras": (("ink", "1"),)}, "PARAM_TYPE"),
+        ({"loras": ((7, 1.0),)}, "PARAM_TYPE"),
+        ({"loras": (("ink", 1.0), ("ink", 0.5))}, "PARAM_CHOICE"),
+        ({"loras": tuple((f"ink{i}", 1.0) for i in range(11))}, "PARAM_RANGE"),
+        ({"prompt": "<lora:ink:0.8> a"}, "PARAM_CHOICE"),
+        ({"prompt": "<lora:ink:0.8> a", "loras": (("ink", 0.7),)}, "PARAM_CHOICE"),
+        ({"prompt": "<lora:ink:much> a"}, "PROMPT_SYNTAX"),
+        ({"prompt": "<lora:ink:0.8:0.5> a"}, "PROMPT_SYNTAX"),
+        ({"prompt": "<hypernet:ink:1>"}, "PROMPT_SYNTAX"),
+        ({"negative_prompt": "<lora:ink:1>"}, "PROMPT_SYNTAX"),
+        ({"clip_skip": -1}, "PARAM_RANGE"),
+        ({"clip_skip": 12}, "PARAM_RANGE"),
+        ({"clip_skip": "1"}, "PARAM_TYPE"),
+        ({"denoise": 0.5}, "IMG_EMPTY"),
+        ({"mask": "1" * 64}, "IMG_EMPTY"),
+        ({"init": "1" * 64, "denoise": 1.1}, "PARAM_RANGE"),
+        ({"init": "1" * 64, "denoise": "1"}, "PARAM_TYPE"),
+        ({"init": "1" * 64, "denoise": 0.04}, "PARAM_RANGE"),
+        ({"init": "1" * 64, "denoise": 0.0}, "PARAM_RANGE"),
+        ({"init": "1" * 64, "mask": "2" * 64, "mask_blur": -1.0}, "PARAM_RANGE"),
+        ({"init": "1" * 64, "mask": "2" * 64, "fill": "water"}, "PARAM_CHOICE"),
+        ({"controls": (UNIT, replace(UNIT, condition="inpaint"))}, "IMG_EMPTY"),
+        ({"controls": (replace(UNIT, condition="inpaint"),), "init": "1" * 64}, "IMG_EMPTY"),
+        ({"agreement": "yes"}, "PARAM_TYPE"),
+        ({"controls": (UNIT,) * 11}, "PARAM_RANGE"),
+        ({"controls": (UNIT, replace(UNIT, mode="strict"))}, "PARAM_CHOICE"),
+        ({"controls": (replace(UNIT, layer_weights=(1.0, 3.0)),)}, "PARAM_RANGE"),
+        ({"controls": (replace(UNIT, layer_weights=(1.0, True)),)}, "PARAM_TYPE"),
         ({"controls": (replace(UNIT, condition="nonsense"),)}, "PARAM_CHOICE"),
         ({"controls": (replace(UNIT, condition="qr"),)}, "MODEL_MISSING"),
         ({"controls": (replace(UNIT, start=0.6, end=0.4),)}, "PARAM_RANGE"),
@@ -62,6 +81,8 @@ def test_a_good_request_passes_unchanged() -> None:
         ({"steps": 151}, "PARAM_RANGE"),
         ({"scheduler": "magic"}, "PARAM_CHOICE"),
         ({"prompt": "x" * 8001}, "PROMPT_TOO_LONG"),
+        ({"prompt": "(" * 8000}, "PROMPT_SYNTAX"),
+        ({"negative_prompt": "(hands:99)"}, "PROMPT_SYNTAX"),
         ({"family": "sd15", "width": 2048, "height": 2048, "steps": 150, "count": 8}, "BUDGET"),
     ],
 )
@@ -70,6 +91,43 @@ def test_what_is_refused(change: dict[str, Any], code: str) -> None:
         checked(replace(REQUEST, **change), LIMITS["local"])
     assert refusal.value.code.name == code
     assert refusal.value.todo
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        (),
+        (UNIT,) * 10,
+        (replace(UNIT, mode="guess"), replace(UNIT, layer_weights=(0.5,) * 13, region="1" * 64)),
+    ],
+)
+def test_any_number_of_controls_passes_up_to_ten(controls: tuple[ControlUnit, ...]) -> None:
+    request = replace(REQUEST, controls=controls)
+    assert checked(request, LIMITS["local"]) is request
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"init": "1" * 64},
+        {"init": "1" * 64, "denoise": 0.05},
+        {"init": "1" * 64, "mask": "2" * 64, "denoise": 0.8, "mask_blur": 9.0, "fill": "around"},
+        {"init": "1" * 64, "mask": "2" * 64, "controls": (replace(UNIT, condition="inpaint"), UNIT)},
+    ],
+)
+def test_a_start_picture_passes_with_and_without_a_mask(change: dict[str, Any]) -> None:
+    request = replace(REQUEST, **change)
+    assert checked(request, LIMITS["local"]) is request
+    assert GenerateRequest.from_json(request.to_json()) == request
+
+
+def test_more_controls_are_more_work() -> None:
+    request = replace(REQUEST, count=8, width=512, height=512, steps=150)
+    limits = replace(LIMITS["local"], budget=8 * 512 * 512 * 150)
+    assert checked(request, limits) is request
+    with pytest.raises(ArmatureError, match="5 pictures so") as refusal:
+        checked(replace(request, controls=(UNIT,) * 3), limits)
+    assert refusal.value.code.name == "BUDGET"
 
 
 def test_the_budget_says_what_would_fit() -> None:

@@ -7,18 +7,19 @@ import pytest
 from PIL import Image
 
 from errors import ArmatureError
+from pipelines.metadata import request_from_png
 from pipelines.pictures import PictureStore
 from pipelines.request import ControlUnit, GenerateRequest, Result
-from pipelines.results import CHUNK, save
+from pipelines.results import save
 
-PIXELS = np.random.default_rng(3).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+PIXELS = np.random.default_rng(3).integers(0, 256, (128, 192, 3), dtype=np.uint8)
 
 
 def test_a_picture_comes_back_pixel_for_pixel_and_equal_ones_are_one_file(tmp_path: Path) -> None:
     pictures = PictureStore(tmp_path)
     digest = pictures.put(PIXELS)
     assert pictures.put(PIXELS.copy()) == digest
-    assert pictures.put(PIXELS.reshape(96, 64, 3)) != digest, "the shape counts too"
+    assert pictures.put(PIXELS.reshape(192, 128, 3)) != digest, "the shape counts too"
     assert np.array_equal(pictures.get(digest), PIXELS)
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 2
 
@@ -36,12 +37,12 @@ def test_a_picture_that_is_gone_is_refused(tmp_path: Path) -> None:
 
 def test_a_result_carries_the_request_that_makes_it_again(tmp_path: Path) -> None:
     unit = ControlUnit(condition="canny", map="0" * 64)
-    request = GenerateRequest(prompt="家 – café", controls=(unit,), width=96, height=64, seed=9, count=2)
+    request = GenerateRequest(prompt="家 – café", controls=(unit,), width=192, height=128, seed=9, count=2)
     result = Result(images=(PIXELS, 255 - PIXELS), seeds=(9, 10), maps=(PIXELS // 2,), request=request)
     saved = save(result, tmp_path / "today", "a" * 32, 1.5)
     assert [image.seed for image in saved.images] == [9, 10]
+    assert request_from_png(saved.images[1].path) == request
     with Image.open(saved.images[1].path) as picture:
-        assert GenerateRequest.from_json(picture.text[CHUNK]) == request  # type: ignore[attr-defined]
         assert np.array_equal(np.asarray(picture), 255 - PIXELS)
     [(condition, path)] = saved.maps
     assert condition == "canny"

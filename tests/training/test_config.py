@@ -92,7 +92,6 @@ def test_an_unknown_key_is_refused_by_name(section: str, name: str) -> None:
         ({"name": ""}, PARAM_TYPE),
         ({"base": {"fresh": True}}, PARAM_RANGE),
         ({"objective": "base", "stage2": {"after": 5}}, PARAM_RANGE),
-        ({"objective": "base", "base": {"train_text": True}, "train": {"cached": True}}, PARAM_RANGE),
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from PIL import Image
 from errors import ArmatureError
 from models.loading import ModelKey, Text, Vae, load
 from models.store import Store
-from pipelines.conditioning import encode
+from pipelines.reading import Reader
 from training import latents
 from training.data import DataConfig, FolderPairs, open_pairs
 from training.latents import MOMENTS, STATES, fingerprint, keep
@@ -40,7 +40,7 @@ class Base:
 
     def states(self, prompts: Sequence[str]) -> torch.Tensor:
         self.asked[STATES] += len(prompts)
-        return torch.cat([encode(self.text, prompt).states for prompt in prompts])
+        return torch.cat([Reader(text=self.text).encode(prompt)[0] for prompt in prompts])
 
 
 @pytest.fixture

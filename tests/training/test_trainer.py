@@ -257,6 +257,17 @@ def test_what_was_kept_is_what_would_be_computed(build: Build) -> None:
         assert second.loss == pytest.approx(first.loss, rel=2e-3)  # what is kept is kept in float16
 
 
+def test_a_text_encoder_learns_beside_kept_latents(build: Build) -> None:
+    wanted = {"objective": "base", "base": {"train_text": True}}
+    fresh = build(**wanted, train={"steps": 3})
+    kept = build(**wanted, train={"steps": 3, "cached": True})
+    before = {name: tensor.clone() for name, tensor in kept.learning.items() if name.startswith("text.")}
+    for first, second in zip(fresh.steps(), kept.steps(), strict=True):
+        assert second.loss == pytest.approx(first.loss, rel=2e-3)
+    assert before
+    assert any(not torch.equal(tensor, kept.learning[name]) for name, tensor in before.items())
+
+
 def test_a_step_that_learns_from_kept_latents_asks_no_encoder(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +285,13 @@ def test_the_learning_rate_warms_up(build: Build) -> None:
     trainer = build(train={"steps": 5, "warmup": 3, "learning_rate": 0.004})
     assert [taken.learning_rate for taken in trainer.steps()] == pytest.approx(
         [0.001, 0.002, 0.003, 0.004, 0.004]
+    )
+
+
+def test_the_learning_rate_cools_down_at_the_end(build: Build) -> None:
+    trainer = build(train={"steps": 5, "warmup": 1, "cooldown": 2, "learning_rate": 0.003})
+    assert [taken.learning_rate for taken in trainer.steps()] == pytest.approx(
+        [0.0015, 0.003, 0.003, 0.002, 0.001]
     )
 
 

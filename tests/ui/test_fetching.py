@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_what_fails_is_told_in_words(engine: Engine, shelf: WeightsShelf, parts:
     assert "your token in HF_TOKEN" in last[parts.told]
 
 
-def test_after_a_reload_it_is_found_again_and_can_be_cancelled(
+def test_after_a_reload_it_is_found_again_and_can_be_paused(
     engine: Engine, shelf: WeightsShelf, parts: Box, far: FakeHub
 ) -> None:
     far.fail("table5_pidinet.pth", "holds", 1)
@@ -94,13 +95,14 @@ def test_after_a_reload_it_is_found_again_and_can_be_cancelled(
         async for updates in fetches.resumed():
             seen.append(updates)
             if len(seen) == 1:
-                fetches.cancelled()
+                fetches.paused()
 
     asyncio.run(visit())
     far.go.set()
     assert f'data-job="{job_id}"' in seen[0][parts.bars]
     assert "of 102 kB" in seen[0][parts.bars]
-    assert "the next time goes on from there" in seen[-1][parts.told]
+    assert "Paused" in seen[-1][parts.told]
+    assert (seen[-1][parts.fetch], seen[-1][parts.names]) == ("Resume", NAMES)
     assert all_of(fetches.resumed()) == []
 
 
@@ -111,11 +113,76 @@ def test_where_visitors_may_not_fetch_nothing_is_asked_or_done(
     for call in (
         lambda: fetches.offered(NAMES),
         lambda: all_of(fetches.fetched(NAMES)),
-        fetches.cancelled,
+        fetches.paused,
     ):
         with pytest.raises(ArmatureError, match="NOT_ALLOWED"):
             call()
     assert (far.asked, engine.known("fetch")) == ([], ())
+
+
+def test_what_is_paused_goes_on_with_the_same_button(
+    engine: Engine, shelf: WeightsShelf, parts: Box, far: FakeHub
+) -> None:
+    far.fail("table5_pidinet.pth", "holds", 1)
+    fetches = Fetches(engine, shelf, parts)
+
+    async def pause() -> dict[Any, Any]:
+        async for updates in fetches.fetched(NAMES):
+            if "of 102 kB" in updates.get(parts.bars, ""):
+                fetches.paused()
+        return updates
+
+    paused = asyncio.run(pause())
+    far.go.set()
+    assert all_of(fetches.fetched(paused[parts.names]))[-1][parts.told].count("is here now") == 1
+    assert all(later.range for later in far.bodies()[1:]), "nothing that is here comes again"
+
+
+def test_what_was_thrown_away_is_not_offered_again(
+    engine: Engine, shelf: WeightsShelf, parts: Box, far: FakeHub
+) -> None:
+    far.fail("table5_pidinet.pth", "holds", 1)
+    fetches = Fetches(engine, shelf, parts)
+
+    async def cancel() -> dict[Any, Any]:
+        async for updates in fetches.fetched(NAMES):
+            if "of 102 kB" in updates.get(parts.bars, ""):
+                engine.submit("fetch", FetchRequest(names=NAMES, discard=True))
+                fetches.paused()
+        return updates
+
+    last = asyncio.run(cancel())
+    far.go.set()
+    assert "thrown away" in last[parts.told]
+    assert parts.names not in last
+
+
+def test_ten_visitors_who_press_at_once_make_one_download(
+    engine: Engine, shelf: WeightsShelf, parts: Box, far: FakeHub
+) -> None:
+    fetches = Fetches(engine, shelf, parts)
+
+    async def ten() -> list[dict[Any, Any]]:
+        async def one() -> dict[Any, Any]:
+            async for updates in fetches.fetched(NAMES):
+                last = updates
+            return last
+
+        return await asyncio.gather(*(one() for _ in range(10)))
+
+    lasts = asyncio.run(ten())
+    assert all("is here now" in last[parts.told] for last in lasts)
+    assert len(far.bodies()) == 1
+
+
+def test_whoever_wants_to_stay_offline_is_told_so_and_nobody_is_asked(
+    engine: Engine, shelf: WeightsShelf, parts: Box, far: FakeHub
+) -> None:
+    hub = replace(shelf.fetching.hub, offline=True)
+    offline = replace(shelf, fetching=replace(shelf.fetching, hub=hub))
+    with pytest.raises(ArmatureError, match="HF_HUB_OFFLINE is set"):
+        Fetches(engine, offline, parts).offered(NAMES)
+    assert far.asked == []
 
 
 def test_an_offer_that_is_gone_fetches_nothing(engine: Engine, shelf: WeightsShelf, parts: Box) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.engine import EngineState, Job
 from pipelines.request import ControlUnit, GenerateRequest, Saved, SavedImage
+from pipelines.request.keeping import Kept
 from ui import fragments
 
 EVIL = '<img src=x onerror="alert(1)">'
@@ -62,13 +63,16 @@ def test_no_notices_are_no_html() -> None:
 def test_what_was_made_names_every_seed() -> None:
     unit = ControlUnit(condition="canny", map="0" * 64)
     saved = Saved(
-        images=tuple(SavedImage(path=Path("x.png"), seed=seed) for seed in (8, 9)),
+        images=tuple(
+            SavedImage(path=Path("x.png"), seed=seed, agreement=(Kept(condition="canny", share=share),))
+            for seed, share in ((8, 0.92), (9, 0.5))
+        ),
         maps=(),
         request=GenerateRequest(prompt=EVIL, controls=(unit,), width=512, height=256, seed=8, count=2),
         notices=("Mind the gap.",),
         seconds=2.04,
     )
     html = fragments.made(saved)
-    for words in ("Seed 8, 9", "512×256", "2.0 s", "Mind the gap."):
+    for words in ("Seed 8, 9", "512×256", "2.0 s", "Mind the gap.", "keeps 92 %, 50 % of the edges"):
         assert words in html
     assert "<img" not in html

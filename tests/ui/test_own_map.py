@@ -17,10 +17,16 @@ SCENE, PAPER = Look(), Look(negative=True)
 Stand = tuple[bool, bool, str]
 
 
-async def laid_out() -> dict[str, ConditionTab]:
-    """Every tab. Gradio would leave an event loop behind if it had to make one for its page."""
+async def laid_out(*here: str) -> dict[str, ConditionTab]:
+    """Every tab, where some annotators are here, or all.
+
+    Gradio would leave an event loop behind if it had to make one for its page.
+    """
     with gr.Blocks():
-        return {name: condition_tab(condition) for name, condition in CONDITIONS.items()}
+        return {
+            name: condition_tab(condition, condition.first(lambda name: not here or name in here))
+            for name, condition in CONDITIONS.items()
+        }
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +101,16 @@ def test_a_tab_starts_with_what_takes_a_picture(tabs: dict[str, ConditionTab]) -
     assert tabs["qr"].annotator.value == "qr"
     assert tabs["qr"].typed.visible
     assert not tabs["openpose"].typed.visible
+
+
+def test_a_tab_begins_with_what_is_here() -> None:
+    tabs = asyncio.run(laid_out("pocket_seg"))
+    assert tabs["seg"].annotator.value == "pocket_seg"
+    assert [value for _, value in tabs["seg"].annotator.choices] == [
+        "seg_upernet",
+        "seg_oneformer",
+        "pocket_seg",
+    ]
 
 
 def shown(own: OwnMap, before: Stand, picture: str, look: Look | None) -> tuple[dict[str, Any], ...]:

@@ -1,0 +1,50 @@
+"""How many bytes a model will fill, from the headers of its files, before any of it is loaded.
+
+Importing this imports torch.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from models.loading import ModelKey, folder_of
+from models.store import Store
+
+FOLDERS: Mapping[str, str] = {"text": "text_encoder", "unet": "unet", "vae": "vae"}
+PREFIXES: Mapping[str, str] = {  # of the parts of a base in a single file
+    "text": "cond_stage_model.",
+    "unet": "model.diffusion_model.",
+    "vae": "first_stage_model.",
+}
+# The bytes of one number that keeps its format; those with a point are loaded in the device's format.
+KEPT = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "U32": 4, "I32": 4, "U64": 8, "I64": 8}
+
+
+def foretold(store: Store, key: ModelKey, dtype: torch.dtype) -> int | None:
+    """The bytes of the module of a key once it is loaded in `dtype`; None where no header tells.
+
+    What only the loading shows is wrong with a file is left to the loading.
+    """
+    if key.part in ("annotator", "safety"):
+        return None
+    place, begins = folder_of(store, key), ""
+    if place.is_file():
+        files, begins = [place], PREFIXES.get(key.part, "")
+    else:
+        folder = place / FOLDERS.get(key.part, "")
+        files = [*folder.glob("*model.safetensors")] or [*folder.glob("*model.fp16.safetensors")]
+    try:
+        return sum(_bytes(path, dtype, begins) for path in files) or None
+    except (OSError, SafetensorError):
+        return None
+
+
+def _bytes(path: Path, dtype: torch.dtype, begins: str) -> int:
+    with safe_open(path, "pt") as file:
+        names = [name for name in file.keys() if name.startswith(begins)]  # noqa: SIM118 - it is no mapping
+        slices = [file.get_slice(name) for name in names]
+        return sum(
+            torch.Size(one.get_shape()).numel() * KEPT.get(one.get_dtype(), dtype.itemsize) for one in slices
+        )

@@ -1,0 +1,32 @@
+"""Presets: each is a setting that its own scheduler and the checks take, and sets nothing else."""
+
+from typing import Any
+
+import pytest
+
+from gate import LIMITS, Profile
+from pipelines.request.checks import checked
+from pipelines.request.presets import PRESET_PARAMS, PRESETS
+from pipelines.schedulers import SCHEDULERS
+from tests.conftest import MakeRequest
+
+
+@pytest.mark.parametrize("profile", list(LIMITS))
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_a_preset_is_a_request_that_is_taken(name: str, profile: Profile, make_request: MakeRequest) -> None:
+    values: dict[str, Any] = PRESETS[name].values
+    assert set(values) == {param.name for param in PRESET_PARAMS}
+    request = make_request(width=128, height=128, **values)
+    assert checked(request, LIMITS[profile]) is request
+
+
+def test_the_usual_one_is_what_is_set_without_it() -> None:
+    assert PRESETS["usual"].values == {param.name: param.default for param in PRESET_PARAMS}
+
+
+@pytest.mark.parametrize("name", ["lcm", "tcd"])
+def test_few_steps_with_the_solver_they_were_trained_for_and_no_guidance(name: str) -> None:
+    preset = PRESETS[name]
+    assert preset.steps <= 8
+    assert preset.guidance == 1
+    assert SCHEDULERS[preset.scheduler].kind == f"{name.upper()}Scheduler"

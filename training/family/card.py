@@ -1,0 +1,118 @@
+"""The card of a family: what it is, what it learnt from and for how long, how good it is, and its limits.
+
+Every figure comes from the files of its making; what was not measured is not there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any
+
+from training.family.measured import Figure
+from training.family.obeyed import Obeyed
+
+DECODER = "its decoder alone"
+NOT_NOTED = {DECODER: "in the row above"}  # one stage makes both
+LICENCE = "Apache-2.0, as the program that made them: no picture and no weight is anybody else's."
+
+
+def card(
+    recipe: Mapping[str, Any],
+    seconds: Mapping[str, float],
+    hardware: str,
+    figures: Sequence[Figure],
+    obeyed: Obeyed | None,
+) -> str:
+    """The card, in Markdown."""
+    return "\n\n".join(
+        (
+            "# Pocket",
+            "Stable Diffusion's architecture with its ControlNets, only small, in diffusers' layout. Made by "
+            "`python -m training.pocket`; see [docs/pocket.md](../../docs/pocket.md).",
+            "## Data\n\n" + _data(recipe["scenes"]),
+            "## Training\n\n" + _training(recipe, seconds) + f"\n\nOn {hardware}.",
+            "## How good it is\n\n" + _figures(figures) + _colours(obeyed),
+            "## Limits\n\n" + _limits(recipe["scenes"]),
+            f"## Licence\n\n{LICENCE}\n",
+        )
+    )
+
+
+def _data(scenes: Mapping[str, Any]) -> str:
+    return (
+        f"{scenes['count']:,} scenes of the [drawn world](../../docs/world.md) at {scenes['size']} pixels, "
+        f"from their seeds. Kinds: {', '.join(scenes['kinds'])}. Styles: {', '.join(scenes['styles'])}. "
+        f"Weathers: {', '.join(scenes['weathers'])}."
+    )
+
+
+def _training(recipe: Mapping[str, Any], seconds: Mapping[str, float]) -> str:
+    learnt = {
+        "autoencoder": recipe["autoencoder"]["learning"],
+        DECODER: recipe["autoencoder"]["decoder"],
+        "base": recipe["base"]["learning"],
+        **recipe["controls"],
+        "heads": recipe["heads"],
+    }
+    rows = [("part", "steps", "batch", "seconds"), ("---",) * 4]
+    for name, learning in learnt.items():
+        took = f"{seconds[name]:,.0f}" if name in seconds else NOT_NOTED.get(name, "not noted")
+        rows.append((name, f"{learning['steps']:,}", str(learning["batch"]), took))
+    return _table(rows)
+
+
+def _figures(figures: Sequence[Figure]) -> str:
+    if not figures:
+        return "Not measured."
+    rows: list[Sequence[str]] = [
+        ("control", "measure", "with it", "without", "true picture through the autoencoder", "way", "scenes"),
+        ("---",) * 7,
+    ]
+    for figure in figures:
+        means = (f"{fmean(part):.3f}" for part in (figure.with_control, figure.without, figure.through))
+        share = f"{100 * figure.share:.0f} %"
+        rows.append((figure.control, figure.measure, *means, share, str(len(figure.with_control))))
+    return _table(rows) + (
+        "\n\nOn scenes that were never learnt, all looked at by the same annotator. The way is how far the "
+        "control comes from what there is without it to what the autoencoder lets through."
+    )
+
+
+def _colours(obeyed: Obeyed | None) -> str:
+    if obeyed is None:
+        return ""
+    return (
+        f"\n\nOf {obeyed.named:,} things that a caption names with a colour, {100 * obeyed.share:.0f} % have "
+        "it where they stand, under the control of lines."
+    )
+
+
+def _limits(scenes: Mapping[str, Any]) -> str:
+    return (
+        f"It knows nothing but these scenes and the words of their captions, at {scenes['size']} pixels; "
+        "other sizes work, and are worse. Small figures blur in the autoencoder. It is there to be at hand, "
+        "to show what each control does, and for tests; for pictures that matter choose a larger family."
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def as_plain(figures: Sequence[Figure], obeyed: Obeyed | None) -> dict[str, Any]:
+    """The figures as plain values, for a file."""
+    return {
+        "figures": [asdict(figure) for figure in figures],
+        "obeyed": None if obeyed is None else asdict(obeyed),
+    }
+
+
+def from_plain(found: Mapping[str, Any]) -> tuple[list[Figure], Obeyed | None]:
+    """The figures of a file again."""
+    figures = []
+    for value in found["figures"]:
+        plain: dict[str, Any] = {
+            name: tuple(part) if isinstance(part, list) else part for name, part in value.items()
+        }
+        figures.append(Figure(**plain))
+    return figures, None if found["obeyed"] is None else Obeyed(**found["obeyed"])

@@ -1,0 +1,63 @@
+"""The trainer's settings for the parts of the family that it makes."""
+
+from pathlib import Path
+from typing import Any
+
+from training import config
+from training.config import Config
+from training.family.recipe import CONDITIONS, Learning, Recipe
+
+NAME = "pocket"  # of the base that is learnt, and of the family
+UNSEEN = "tile"  # whose hints cost next to nothing: a base never looks at them
+LOG_EVERY = 25  # steps
+
+
+def base_settings(recipe: Recipe, begun: Path, kept: Path) -> Config:
+    """The base's run."""
+    return config.read(
+        _run(NAME, "base", UNSEEN, recipe, recipe.base.learning, begun, kept)
+        | {"base": {"model": str(begun), "train_text": True, "prediction": "v_prediction"}}
+    )
+
+
+def control_settings(recipe: Recipe, name: str, base: Path, kept: Path) -> Config:
+    """A control's run."""
+    return config.read(_run(name, "control", name, recipe, recipe.controls[name], base, kept))
+
+
+def _run(
+    name: str, objective: str, control: str, recipe: Recipe, learning: Learning, base: Path, kept: Path
+) -> dict[str, Any]:
+    dropout = 0.1 if objective == "base" else 0.3
+    return {
+        "name": name,
+        "objective": objective,
+        "base": {"model": str(base)},
+        "data": {
+            "path": "scenes",
+            "condition": CONDITIONS[control],
+            "size": recipe.scenes.size,
+            "cache": str(kept),
+        },
+        "train": {
+            "steps": learning.steps,
+            "batch": learning.batch,
+            "learning_rate": learning.rate,
+            "optimizer": "muon",
+            "weight_decay": 0.0,
+            "warmup": learning.warmup,
+            "cooldown": learning.cooldown,
+            "ema": learning.ema,
+            "prompt_dropout": dropout,
+            "cached": True,
+        },
+        "watch": {
+            "log_every": LOG_EVERY,
+            "save_every": max(1, learning.steps // 20),
+            "sample_every": learning.steps // 8,
+            "held_out": min(8, recipe.scenes.count),
+            "sample_steps": 20,
+            "guidance": 3.0 if objective == "control" else 4.0,
+            "scheduler": "ddim",
+        },
+    }
