@@ -609,6 +609,7 @@ def test_sharing_forces_the_public_profile(flag: str) -> None:
 # The end
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("how", "steps"), [(signal.SIGINT, 150), (signal.SIGTERM, 10)])
 def test_it_ends_when_it_is_told_to_even_at_work(
     how: signal.Signals, steps: int, store: Store, picture: Path, tmp_path: Path

@@ -40,6 +40,7 @@ def test_five_kills_of_the_worker(folder: Path) -> None:
     assert figures["kills of the worker"] == "5"
 
 
+@pytest.mark.long
 def test_three_kills_of_a_training_run(tmp_path: Path) -> None:
     figures = training.killed(tmp_path, 3, steps=12)
     assert figures["checkpoints that were said to be saved and were not there whole"] == "0"
