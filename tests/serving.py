@@ -195,7 +195,7 @@ class Front:
 
     def wait_for_models(self) -> None:
         """Return as soon as the head of the page says that the models are ready."""
-        until(lambda: 'class="pill ready"' in self.fire("tick")["pill"], seconds=60)
+        until(lambda: 'class="pill ready"' in self.fire("look", "pill")["pill"], seconds=60)
 
     def close(self) -> None:
         """Give the connection back."""

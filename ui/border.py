@@ -3,9 +3,10 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import gradio as gr
+from gradio.components import Component
 from gradio.exceptions import InvalidPathError
 
 from errors import INPUT_SOURCE, INTERNAL, PARAM_TYPE, ArmatureError, ours
@@ -35,6 +36,18 @@ class Page(gr.Blocks):
     What fails before a handler runs, or after it, never reaches `answers` and its like: Gradio would tell the
     visitor `{"error": null}`, or in its own words what it wanted.
     """
+
+    def progress_on(self, quiet: Component) -> None:
+        """Show the progress of each event in one place: its first output, or `quiet` where it is hidden.
+
+        Gradio's front end keeps the state of a run for every component that it concerns, all outputs if it
+        is not told better, and with each message of a stream walks the tree of components once for each: on
+        a page of a thousand components the browser then has no time left for a click.
+        """
+        for event in self.fns.values():
+            if event.outputs:
+                place = quiet if event.show_progress == "hidden" else cast(Component, event.outputs[0])
+                event.show_progress_on = [place]
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         """As many values as the event has inputs; Gradio lets more of them pass."""

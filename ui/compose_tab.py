@@ -92,7 +92,7 @@ class ComposeTab:
         self.add.click(
             shows(lambda raw: self._add(shared, raw), self._refused),
             read,
-            [self.cards, self.notes, self.picture],
+            [self.notes, self.cards, self.picture],
             queue=False,
             show_progress="minimal",
             **private,

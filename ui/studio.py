@@ -33,6 +33,14 @@ from ui.visitors import visitor, wish
 from ui.watching import watch
 
 SHOWN_PICTURES = 24
+# The pill looks every second until the models are ready, and then now and again.
+LOOK = """
+const look = () => {
+    trigger('look');
+    setTimeout(look, element.querySelector('.ready') ? 5000 : 1000);
+};
+setTimeout(look, 1000);
+"""
 # The progress panel names its job (ui/panel.py); this tab's own job comes before the browser's last one.
 RECALL = "() => [sessionStorage.getItem('armature-job') || localStorage.getItem('armature-job') || '']"
 Missing: TypeAlias = Callable[..., ArmatureError | None]
@@ -87,12 +95,13 @@ class Studio:
             for condition in CONDITIONS.values():
                 add_endpoint(condition, self._desk, self._engine, self._refuse_missing, self._family)
             add_annotate(self._desk)
+        page.progress_on(pill)
         return page
 
     def _head(self) -> gr.HTML:
         with gr.Row(elem_id="head"):
             gr.HTML("<h1>Armature</h1><p>Keep the structure, paint the rest.</p>")
-            return gr.HTML(fragments.pill(self._engine.state), elem_id="pill")
+            return gr.HTML(fragments.pill(self._engine.state), js_on_load=LOOK, elem_id="pill")
 
     def _wire(self, tab: ConditionTab, shared: Panel) -> None:
         movable: list[Any] = [tab.picture, tab.typed, tab.annotator, *tab.settings]
@@ -151,7 +160,7 @@ class Studio:
         tab.send.click(
             shows(sent, lambda words: {tab.sent: fragments.notes([words], "refusal")}),
             tab.inputs | shared.inputs | composed.inputs,
-            [composed.cards, tab.map, tab.notes, tab.sent],
+            [tab.sent, composed.cards, tab.map, tab.notes],
             preprocess=False,
             queue=False,
             show_progress="minimal",
@@ -187,9 +196,7 @@ class Studio:
         gr.on([page.load, shared.model.change], **marks, **quiet)
         models.news(**marks, **quiet)
         self._wire_weights(page, tabs, shared, marks | quiet)
-        gr.on(
-            [page.load, gr.Timer(1.0).tick], lambda: fragments.pill(self._engine.state), None, pill, **quiet
-        )
+        gr.on([page.load, pill.look], lambda: fragments.pill(self._engine.state), None, pill, **quiet)
 
     def _judged(self, tab: ConditionTab, raw: Raw) -> tuple[Raw, Updates]:
         """The values with the switch for ready maps as it stands for this picture, and how it is shown."""

@@ -1,22 +1,25 @@
 """Following a job without holding a thread: any number of visitors may wait at once."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from pipelines.engine import Engine, Job
 
 GLANCE = 0.1  # seconds between two looks: a step is rarely shorter, and a look costs microseconds
+PACE = 0.4  # seconds between two answers while nothing ends: each costs the browser far more than a look
 
 
 async def watch(engine: Engine, job_id: str) -> AsyncIterator[Job]:
-    """The job now and after every change that a glance catches, until it is over."""
+    """The job now, as it has changed after each pace, and as soon as a glance finds it over."""
     seen: Job | None = None
+    told = 0.0
     while seen is None or not seen.over:
         job = engine.look(job_id)
-        if job is seen:
+        if job is seen or (not job.over and time.monotonic() - told < PACE):
             await asyncio.sleep(GLANCE)
             continue
-        seen = job
+        seen, told = job, time.monotonic()
         yield job
 
 
