@@ -196,7 +196,8 @@ class Studio:
         gr.on([page.load, shared.model.change], **marks, **quiet)
         models.news(**marks, **quiet)
         self._wire_weights(page, tabs, shared, marks | quiet)
-        gr.on([page.load, pill.look], lambda: fragments.pill(self._engine.state), None, pill, **quiet)
+        for looks in (page.load, pill.look):
+            looks(lambda: fragments.pill(self._engine.state), None, pill, **quiet)
 
     def _judged(self, tab: ConditionTab, raw: Raw) -> tuple[Raw, Updates]:
         """The values with the switch for ready maps as it stands for this picture, and how it is shown."""

@@ -93,7 +93,7 @@ def test_two_tabs_at_once_each_get_their_own(visit: Visit, scene: Path) -> None:
     other = Studio(one.page.context.new_page(), one.url)
     other.open()
     for studio in (one, other):
-        ready_to_generate(studio, scene, 20)
+        ready_to_generate(studio, scene, 8)
     one.generate()
     other.generate()
     jobs = [job_of(studio) for studio in (one, other)]
@@ -106,12 +106,12 @@ def test_two_tabs_at_once_each_get_their_own(visit: Visit, scene: Path) -> None:
 def test_two_jobs_of_one_page_show_the_newest_on_its_way_and_keep_both_results(
     studio: Studio, scene: Path
 ) -> None:
-    ready_to_generate(studio, scene, LONG)
+    ready_to_generate(studio, scene, 30)
     studio.set_number("count", 3)
     studio.generate()
     studio.wait_for_step()
     first = job_of(studio)
-    studio.set_number("steps", 20)
+    studio.set_number("steps", 8)
     studio.generate()
     studio.wait_for_text("#progress", WAITS)
     second = job_of(studio)

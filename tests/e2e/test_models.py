@@ -133,7 +133,7 @@ def test_a_wrong_file_is_refused_in_words_until_it_is_gone(studio: Studio, weigh
     studio.wait_for_text(".stock .facts", "1 of no use")
 
     right = weights / "loras" / "ink.safetensors"
-    right.parent.mkdir()
+    right.parent.mkdir(exist_ok=True)
     wrong.rename(right)
     press(studio, ".stock", "Refresh")
     studio.page.wait_for_selector('.stock [data-row="loras/ink.safetensors"].here', timeout=PATIENCE)

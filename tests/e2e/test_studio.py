@@ -43,6 +43,7 @@ def ready_to_generate(studio: Studio, picture: Path, steps: int = SHORT) -> str:
     studio.set_number("steps", steps)
     if steps != SHORT:
         studio.set_size("{}x{}".format(*LARGE))
+        map = studio.map_after(map)
     return map
 
 
