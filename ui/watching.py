@@ -13,7 +13,7 @@ PACE = 0.4  # seconds between two answers while nothing ends: each costs the bro
 async def watch(engine: Engine, job_id: str) -> AsyncIterator[Job]:
     """The job now, as it has changed after each pace, and as soon as a glance finds it over."""
     seen: Job | None = None
-    told = 0.0
+    told = float("-inf")
     while seen is None or not seen.over:
         job = engine.look(job_id)
         if job is seen or (not job.over and time.monotonic() - told < PACE):

@@ -145,3 +145,19 @@ def test_our_own_words_pass_the_page_as_they_are() -> None:
     told = refusal(on_picture(answers(refuses)), [None])
     assert told == "Steps can't be taken (found: 0). (PARAM_RANGE)"
     assert call(on_picture(lambda image: "well"), [None])["data"] == ["well"]
+
+
+def test_the_progress_of_an_event_is_shown_in_one_place() -> None:
+    async def places() -> list[Any]:
+        page = Page()  # it needs a loop that runs
+        with page:
+            button, pill, first, second = gr.Button(), gr.HTML(), gr.HTML(), gr.HTML()
+            button.click(lambda: ("", ""), outputs=[first, second], show_progress="hidden")
+            button.click(lambda: ("", ""), outputs=[second, first], show_progress="minimal")
+            button.click(lambda: None)
+        page.progress_on(pill)
+        where = {pill._id: "pill", first._id: "first", second._id: "second"}
+        shown = [event["show_progress_on"] for event in page.get_config_file()["dependencies"]]
+        return [shown_on and [where[place] for place in shown_on] for shown_on in shown]
+
+    assert asyncio.run(places()) == [["pill"], ["second"], None]
