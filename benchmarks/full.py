@@ -9,11 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.table import Row
-from models.store import Store
-from tests import tiny_family
+from tests import full_family
 from tests.serving import ROOT
 
 RUNS, STEPS = 3, 20
@@ -26,7 +23,7 @@ def measure(folder: Path, steps: int = STEPS, runs: int = RUNS) -> list[Row]:
     Each side is a process of its own with as many threads as there are cores.
     """
     weights = folder / "weights"
-    write(weights)
+    full_family.write(weights)
     with side("ours", weights, steps) as ours, side("diffusers", weights, steps) as theirs:
         whole, half, other = [], [], []
         for _ in range(runs + 1):
@@ -88,35 +85,3 @@ def ask(process: "subprocess.Popen[str]", end: float) -> dict[str, Any]:
     process.stdin.flush()
     answer: dict[str, Any] = json.loads(process.stdout.readline())
     return answer
-
-
-def write(weights: Path) -> None:
-    """A family of the full architecture with random weights, 6 GB: base, one control, tiny autoencoder."""
-    from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768)
-    vae = AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=2,
-        latent_channels=4,
-        sample_size=512,
-    )
-    # CLIP ViT-L/14's text side, with a small tokenizer that knows its vocabulary's first words only
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            hidden_size=768,
-            intermediate_size=3072,
-            num_hidden_layers=12,
-            num_attention_heads=12,
-            projection_dim=768,
-        )
-    )
-    store = Store(weights)
-    parts = {"unet": unet, "vae": vae, "text_encoder": text, "tokenizer": tiny_family.tokenizer()}
-    tiny_family.pipeline(parts).save_pretrained(store.base("sd15"))
-    ControlNetModel.from_unet(unet).save_pretrained(store.control("sd15", "canny"))
-    AutoencoderTiny().save_pretrained(store.preview("sd15"))

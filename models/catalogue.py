@@ -12,7 +12,8 @@ class Weight:
     """One file or folder on the Hub, and the licence under which it comes.
 
     Without a `repo` it comes with the program, and `subfolder` is below the folder of weights. `size` is
-    about how many bytes it has, as its networks have in float32: the Hub itself is asked before a fetch.
+    about how many bytes are fetched of it, as its networks have in half precision if they belong to a family
+    and else in float32: the Hub itself is asked before a fetch.
     """
 
     repo: str = ""
@@ -64,7 +65,7 @@ class Family:
 
 
 RAIL = "CreativeML OpenRAIL-M"
-CONTROL = 1_445_000_000  # bytes of a control of Stable Diffusion 1.5
+CONTROL = 723_000_000  # bytes of a control of Stable Diffusion 1.5
 
 
 def _v11(name: str, hub_name: str, *, pooled: bool = False) -> Control:
@@ -95,7 +96,7 @@ SD15 = Family(
     multiple=8,
     smallest=256,
     largest=2048,
-    base=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL, size=4_270_000_000),
+    base=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL, size=2_133_000_000),
     base_files=(
         "model_index.json",
         "scheduler/scheduler_config.json",
@@ -154,7 +155,7 @@ SAFETY = Checker(
     name="safety",
     title="Safety checker",
     family=SD15.name,
-    weight=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL, size=1_216_000_000),
+    weight=Weight(repo="stable-diffusion-v1-5/stable-diffusion-v1-5", licence=RAIL, size=608_000_000),
     files=(
         "feature_extractor/preprocessor_config.json",
         "safety_checker/config.json",

@@ -17,7 +17,8 @@ from typing import Any
 from errors import MODEL_CORRUPT, MODEL_MISSING
 from models.catalogue import FAMILIES, SAFETY, Weight, family_of, own_base
 
-# What must be there: of each tuple one file. Half-precision files have another name on the Hub.
+HALF = ".fp16."  # in the name of a file in half precision on the Hub
+# What must be there: of each tuple one file.
 BASE_FILES: tuple[tuple[str, ...], ...] = (
     ("scheduler/scheduler_config.json",),
     ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
@@ -48,13 +49,17 @@ BASE_PATTERNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One file on the Hub, and where it belongs here; `others` are places of files that serve as well."""
+    """One file on the Hub, and where it belongs here; `others` are places of files that serve as well.
+
+    One in half precision has beside it the `whole` one, which is fetched where the Hub has no other.
+    """
 
     repo: str
     path: str
     licence: str
     place: Path
     others: tuple[Path, ...] = ()
+    whole: "Wanted | None" = None
 
     @property
     def is_here(self) -> bool:
@@ -206,16 +211,22 @@ class Store:
         self, weight: Weight, folder: Path, paths: Iterable[str], rows: tuple[tuple[str, ...], ...]
     ) -> tuple[Wanted, ...]:
         others = {name: [other for other in names if other != name] for names in rows for name in names}
-        return tuple(
-            Wanted(
+
+        def one(path: str, whole: Wanted | None = None) -> Wanted:
+            return Wanted(
                 repo=weight.repo,
                 path=f"{weight.subfolder}/{path}".lstrip("/"),
                 licence=weight.licence,
                 place=folder / path,
                 others=tuple(folder / other for other in others.get(path, ())),
+                whole=whole,
             )
-            for path in paths
-        )
+
+        def lightest(path: str) -> Wanted:
+            half = next((other for other in others.get(path, ()) if HALF in other), None)
+            return one(half, whole=one(path)) if half else one(path)
+
+        return tuple(lightest(path) for path in paths)
 
     def annotator_files(self, weights: Iterable[Weight]) -> tuple[Path, ...]:
         """Where the files of an annotator are, or belong: `<weights>/annotators/<repository>/<file>`."""

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from errors import DISK_FULL, HUB_GATED, HUB_INTEGRITY, HUB_PARTIAL, HUB_UNREACHABLE, HubError
+from errors import DISK_FULL, HUB_GATED, HUB_INTEGRITY, HUB_NOT_FOUND, HUB_PARTIAL, HUB_UNREACHABLE, HubError
 from models.hub import MAIN, Announced, Connection, Hub, Tally
 from models.store import Store, Wanted
 from pipelines import bundles, durable, manifest
@@ -96,6 +96,7 @@ class Fetching:
                 return
             wanted = self._wanted(request)  # another program may have fetched it meanwhile
             size = 0
+            parcels: tuple[Parcel, ...] = ()
             if wanted:
                 with self._reaching(wanted) as hub:
                     parcels = self._parcels(hub, wanted)
@@ -104,7 +105,7 @@ class Fetching:
                     yield from self._all(hub, parcels, size)
         finally:
             lock.release()
-        places = tuple(self._place(file) for file in wanted)
+        places = tuple(self._place(parcel.wanted) for parcel in parcels)
         yield Fetched(titles=titles, places=places, size=size)
 
     def _titles(self, request: FetchRequest) -> tuple[str, ...]:
@@ -113,11 +114,12 @@ class Fetching:
     def _discarded(self, request: FetchRequest) -> Fetched:
         """Throw away what was fetched of some bundles. A file that somebody else has put there stays."""
         known = manifest.read(self.weights)
-        files = [
+        wanted = [
             file for bundle in bundles.named(Store(self.weights), request.names) for file in bundle.files
         ]
+        files = [*wanted, *(file.whole for file in wanted if file.whole)]
         fetched = [file.place for file in files if self._place(file) in known and file.place.is_file()]
-        parts = [part for file in files for part in left_of(file)]
+        parts = [part for file in wanted for part in left_of(file)]
         size = sum(path.stat().st_size for path in (*fetched, *parts))
         manifest.forget(self.weights, {self._place(file) for file in files})
         for path in (*fetched, *parts):
@@ -136,16 +138,30 @@ class Fetching:
         """Each file as announced: at the commit that was written down, and all of a repository at one."""
         known = manifest.read(self.weights)
         commits = {entry.repo: entry.commit for entry in known.values()}
-        parcels = []
-        for file in wanted:
+
+        def announced(file: Wanted) -> Parcel:
             held = known.get(self._place(file))
             revision = held.commit if held else commits.get(file.repo, MAIN)
-            announced = hub.announced(file.repo, file.path, revision)
-            commits[file.repo] = announced.commit
-            if held and announced.sha256 and announced.sha256 != held.sha256:
+            found = hub.announced(file.repo, file.path, revision)
+            commits[file.repo] = found.commit
+            if held and found.sha256 and found.sha256 != held.sha256:
                 raise _another(file)
-            parcels.append(Parcel(wanted=file, file=announced))
-        return tuple(parcels)
+            return Parcel(wanted=file, file=found)
+
+        def lightest(file: Wanted) -> Parcel:
+            """In half precision where the Hub has that, unless the other was fetched before."""
+            if file.whole is None:
+                return announced(file)
+            if self._place(file.whole) in known:
+                return announced(file.whole)
+            try:
+                return announced(file)
+            except HubError as error:
+                if error.code is not HUB_NOT_FOUND:
+                    raise
+                return announced(file.whole)
+
+        return tuple(lightest(file) for file in wanted)
 
     def _all(self, hub: Connection, parcels: tuple[Parcel, ...], size: int) -> Iterator[Progress]:
         done = 0
@@ -221,7 +237,7 @@ class Fetching:
         except HubError as error:
             if not wanted or error.code not in (HUB_UNREACHABLE, HUB_PARTIAL, HUB_GATED):
                 raise
-            first, *more = [file for file in wanted if not file.place.is_file()] or wanted
+            first, *more = [file.whole or file for file in wanted if not file.is_here] or wanted
             url = Hub().url(first.repo, first.path)
             others = f", and likewise {len(more)} more (weights/README.md lists them)" if more else ""
             by_hand = f"or get {url} in another way and put it at {self.weights.name}/{self._place(first)}"
@@ -231,8 +247,9 @@ class Fetching:
 
 
 def left_of(file: Wanted) -> tuple[Path, ...]:
-    """What fetches that broke off have left of a file, this one or an earlier one of its name."""
-    return tuple(file.place.parent.glob(f"{file.place.name}{durable.ASIDE}*"))
+    """What fetches that broke off have left of a file, whole or in half precision, or an earlier one."""
+    places = (one.place for one in (file, file.whole) if one)
+    return tuple(part for place in places for part in place.parent.glob(f"{place.name}{durable.ASIDE}*"))
 
 
 def _taken(lock: FileLock) -> bool:

@@ -150,6 +150,30 @@ def test_what_serves_as_well_is_not_fetched(here: Fetching, far: FakeHub) -> Non
     assert Store(here.weights).has("sd15", "canny")
 
 
+def test_half_precision_is_fetched_where_the_hub_has_it(here: Fetching, far: FakeHub) -> None:
+    base = FAMILIES["sd15"].base
+    assert base is not None
+    far.add(base.repo, "unet/diffusion_pytorch_model.fp16.safetensors", b"half as much")
+    outcome, said = fetch(here, BASE)
+    there = files(here)
+    assert there["sd15/base/unet/diffusion_pytorch_model.fp16.safetensors"] == b"half as much"
+    assert "sd15/base/unet/diffusion_pytorch_model.safetensors" not in there
+    assert "sd15/base/vae/diffusion_pytorch_model.safetensors" in there, "of this the Hub has no other"
+    assert Store(here.weights).has("sd15", "canny")
+    assert set(outcome.places) == set(manifest.read(here.weights)) == set(there)
+    assert said[-1].total == sum(len(content) for content in there.values())
+
+
+def test_what_was_fetched_whole_comes_again_whole(here: Fetching, far: FakeHub) -> None:
+    fetch(here, BASE)
+    before = files(here)
+    far.add("lllyasviel/control_v11p_sd15_canny", "diffusion_pytorch_model.fp16.safetensors", b"half")
+    lost = "sd15/controls/canny/diffusion_pytorch_model.safetensors"
+    (here.weights / lost).unlink()
+    outcome, _ = fetch(here, BASE)
+    assert (outcome.places, files(here)) == ((lost,), before)
+
+
 def test_an_offer_tells_the_size_and_fetches_nothing(here: Fetching, far: FakeHub) -> None:
     offer = here.offer(PIDI)
     assert (offer.files, offer.size, offer.here) == (1, len(BYTES), 0)

@@ -122,7 +122,7 @@ def test_looking_asks_nobody_and_shows_size_and_licence(visitor: Visitor, far: F
     assert (state(found), buttons(found)) == ("absent", ["offer"])
     assert "about 2.87 MB" in found
     assert "for research only · lllyasviel/Annotators" in found
-    assert "about 4.27 GB" in row(html, "sd15")
+    assert "about 2.13 GB" in row(html, "sd15")
     assert "free" in html
     assert far.asked == []
 
