@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from models import torchvision_ops
 from models.store import Store
 from tests import tiny_family
 
@@ -16,6 +17,7 @@ WORDS = 49_408  # CLIP's vocabulary
 
 def write(weights: Path) -> None:
     """Base, control for edges and tiny autoencoder in float32, 6 GB, where the store looks for them."""
+    torchvision_ops.define_missing()
     from diffusers import AutoencoderTiny, ControlNetModel
 
     torch.manual_seed(0)
@@ -31,6 +33,7 @@ def write_as_on_the_hub(folder: Path, controls: Iterable[str]) -> None:
 
     The tokenizer is in the files that the real one has.
     """
+    torchvision_ops.define_missing()
     from diffusers import ControlNetModel
 
     torch.manual_seed(0)
