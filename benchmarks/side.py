@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from annotators.base import Pixels
+from models import torchvision_ops
 from models.device import choose
 from models.store import Store
 from pipelines import generate as loop
@@ -76,6 +77,7 @@ def ours(weights: Path, steps: int, folder: Path) -> Make:
 
 def diffusers(weights: Path, steps: int, _: Path) -> Make:
     """diffusers' pipeline as its documentation shows it: half precision on a GPU, else as the files are."""
+    torchvision_ops.define_missing()
     from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
 
     store, gpu = Store(weights), torch.cuda.is_available()

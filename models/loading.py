@@ -274,16 +274,26 @@ def read(folder: Path, part: Part, dtype: torch.dtype, *, what: object) -> nn.Mo
                 tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
                 module = Text(tokenizer, _read(CLIPTextModel, folder / "text_encoder", dtype))
             case "unet":
-                module = _read(UNet2DConditionModel, folder / "unet", dtype)
+                module = _built(UNet2DConditionModel, folder / "unet", dtype, what)
             case "vae":  # its colours are fitted in float32
                 module = Vae(_read(AutoencoderKL, folder / "vae", torch.float32)).to(dtype)
             case "preview":
                 module = Decoder(_read(AutoencoderTiny, folder, dtype))
             case "control":
-                module = _read(ControlNetModel, folder, dtype)
+                module = _built(ControlNetModel, folder, dtype, what)
             case "lora" | "safety" | "annotator":
                 raise AssertionError("these are not parts of a folder")
     return module.eval().requires_grad_(False)
+
+
+def _built(kind: Any, folder: Path, dtype: torch.dtype, what: object) -> nn.Module:
+    """A large network of diffusers, in no more memory than it fills; all such files have one name."""
+    try:
+        return single_file.as_built(kind, folder, dtype)
+    except ModelError as error:
+        raise error.code(
+            f"{what}: {error.what}", found=error.found, allowed=error.allowed, todo=error.todo
+        ) from error
 
 
 def _read(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:

@@ -6,7 +6,7 @@ configuration of ours, and every name of it is looked up in the file's header. I
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from models import original_names as names
 from models.inspect.forms import header
 from models.inspect.headers import Header
 from models.original_names import Naming
+from models.store import CONTROL_FILES
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 2**28  # bytes of a file that are in memory while its tensors are taken over
 MOST_EXTRAS = 0.01  # of the tensors of a network; more, and the file is for another one
 SHOWN = 5
 # What stands beside the weights in files that are well: marks, tables of places, leftovers of training.
@@ -44,6 +46,7 @@ UNET = Layout(naming=names.of_unet, prefixes=("model.diffusion_model.", ""))
 CONTROL = Layout(naming=names.of_control, prefixes=("control_model.", ""))
 VAE = Layout(naming=names.of_vae, prefixes=("first_stage_model.", ""))
 TEXT = Layout(naming=names.of_text, prefixes=("cond_stage_model.transformer.", ""))
+AS_BUILT = Layout(naming=lambda name, config: name, prefixes=("",))
 
 
 def unet(path: Path, config: Mapping[str, Any], dtype: torch.dtype) -> nn.Module:
@@ -85,6 +88,12 @@ def control(path: Path, config: Mapping[str, Any], dtype: torch.dtype, *, pooled
     return _filled(built, path, CONTROL, dtype)
 
 
+def as_built(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
+    """A network of diffusers out of its own folder, in no more memory than it fills."""
+    file = next(path for name in CONTROL_FILES[-1] if (path := folder / name).is_file())
+    return _filled(lambda: kind.from_config(kind.load_config(folder)), file, AS_BUILT, dtype)
+
+
 def _hint_channels(found: Header) -> tuple[int, ...]:
     """The channels of the hint network at 1/1, 1/2, 1/4 and 1/8, from its shapes."""
     hint = re.compile(
@@ -106,14 +115,32 @@ def _filled(build: Callable[[], nn.Module], path: Path, layout: Layout, dtype: t
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     places = _places(wanted, header(path), layout, getattr(network, "config", None))
     _check(path.name, wanted, places, header(path), layout)
-    with safe_open(path, framework="pt", device="cpu") as file:
-        state = {
-            name: _tensor(path.name, name, file.get_tensor(place), wanted[name], dtype)
-            for name, place in places.items()
-        }
+    state: dict[str, torch.Tensor] = {}
+    for part in _slices(places, header(path)):
+        with safe_open(path, framework="pt", device="cpu") as file:
+            for name in part:
+                tensor = file.get_tensor(places[name])
+                state[name] = _tensor(path.name, name, tensor, wanted[name], dtype)
     network.load_state_dict(state, strict=True, assign=True)
     _materialise(network)
     return network.eval().requires_grad_(False)
+
+
+def _slices(places: Mapping[str, str], found: Header) -> Iterator[list[str]]:
+    """The names of the tensors, as many together as may be in memory at once.
+
+    What was read of an open file stays in memory until it is closed: in float32 that is twice what a network
+    fills in half precision.
+    """
+    part: list[str] = []
+    size = 0
+    for name, place in places.items():
+        part.append(name)
+        size += found.tensors[place].size
+        if size >= AT_ONCE:
+            yield part
+            part, size = [], 0
+    yield part
 
 
 def _places(wanted: Iterable[str], found: Header, layout: Layout, config: Any) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The pocket family from nothing, in one command, in stages that go on where they were interrupted.
 
-    python -m training.pocket [FOLDER] [--recipe cpu|gpu] [--device auto] [--only STAGE]
+    python -m training.pocket [FOLDER] [--recipe NAME] [--onwards FAMILY] [--device cpu] [--only STAGE]
 
     scenes         drawn with all that is true of them (training/world)
     autoencoder    factor 8, four channels
@@ -9,6 +9,9 @@
     heads          one network for depth, normals, classes and poses
     figures        each control on scenes that were never learnt
     family         all of it in float16 in FOLDER/pocket, with its card: what weights/pocket is
+
+With --onwards FAMILY the base and the heads of a family that is there stay as they are, and its controls
+learn on, from scenes that they have not seen.
 
 What each is made of and how long it learns is in training/family/recipe.py.
 """
@@ -50,22 +53,33 @@ FOLDER = ROOT / "outputs" / "pocket"
 SAY_EVERY = 25  # steps
 BY_COLOUR = "lines"  # the control under which colours are looked at: it says nothing of them
 SECONDS, LARGEST = "seconds.json", 2**24  # bytes of our own notes
+FURTHER = 500_000_000  # the first seed of the scenes that a family learns on from
 
 
 @dataclass(frozen=True)
 class Making:
-    """One family in the making. Every stage is a method that does nothing where its result is there."""
+    """One family in the making. Every stage is a method that does nothing where its result is there.
+
+    `onwards` is a family that is there, whose controls learn on.
+    """
 
     recipe: Recipe
     folder: Path
     device: str = "cpu"
     say: Callable[[str], None] = lambda _: None
+    onwards: Path | None = None
 
     @cached_property
     def scenes(self) -> Drawn:
         """The scenes, drawn as far as they are not."""
         told = lambda done, total: self.say(f"scenes: {done:,} of {total:,}")  # noqa: E731
-        return drawn.draw(self.recipe.scenes, self.folder / "scenes", device=self.device, told=told)
+        return drawn.draw(
+            self.recipe.scenes,
+            self.folder / "scenes",
+            first_seed=FURTHER if self.onwards else 0,
+            device=self.device,
+            told=told,
+        )
 
     @property
     def store(self) -> Store:
@@ -80,7 +94,7 @@ class Making:
     @property
     def base(self) -> Path:
         """The base that has learnt."""
-        return self.store.weights / "bases" / NAME
+        return self.onwards / "base" if self.onwards else self.store.weights / "bases" / NAME
 
     @property
     def kept(self) -> Path:
@@ -93,7 +107,7 @@ class Making:
 
     def learn_autoencoder(self) -> None:
         """The autoencoder, and the base that it is the first part of."""
-        if self.begun.exists():
+        if self.onwards or self.begun.exists():
             return
         vae = autoencoder.learn(
             self.recipe.autoencoder,
@@ -114,7 +128,8 @@ class Making:
     def learn_control(self, name: str) -> None:
         """A control on the base."""
         if not self.control(name).exists():
-            settings = control_settings(self.recipe, name, self.base, self.kept)
+            begun = shipped.control(self.onwards, name) if self.onwards else None
+            settings = control_settings(self.recipe, name, self.base, self.kept, begun)
             self._train(name, settings, self._pairs(name))
 
     def learn_heads(self) -> None:
@@ -155,16 +170,25 @@ class Making:
         """All of it in the layout that ships, with its card."""
         found = self.heads if self.heads.exists() else None
         figures, colours = card.from_plain(_json(self.figures) or card.as_plain([], None))
-        seconds = _json(self.folder / SECONDS) or {}
-        text = card.card(self.recipe.plain, seconds, hardware(self.device), figures, colours)
+        text = card.card(self.note, figures, colours)
         target = self.folder / NAME
-        size = shipped.gather(self.base, self.controls, found, self.recipe.plain, text, target)
+        size = shipped.gather(self.base, self.controls, found, self.note, text, target)
         self.say(f"family: {size / 2**20:.1f} MiB of {shipped.LARGEST // 2**20} in {target}")
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What it is made of, how long each part took, and on what; plain values."""
+        made = {"seconds": _json(self.folder / SECONDS) or {}, "hardware": hardware(self.device)}
+        plain = self.recipe.plain | made
+        if self.onwards is None:
+            return plain
+        further = {name: plain[name] for name in ("scenes", "controls", *made)}
+        return shipped.read_note(self.onwards) | {"onwards": further}
 
     @property
     def heads(self) -> Path:
         """The network of the four annotators."""
-        return self.folder / "annotators" / heads.FILE
+        return self.onwards / shipped.HEADS if self.onwards else self.folder / "annotators" / heads.FILE
 
     @property
     def figures(self) -> Path:
@@ -216,10 +240,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.pocket", description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="where all of it goes")
     parser.add_argument("--recipe", choices=tuple(RECIPES), default="cpu", help="how large, and how long")
+    parser.add_argument("--onwards", type=Path, help="a family that is there, whose controls learn on")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--only", default="", help="one stage, by name")
     given = parser.parse_args(arguments)
-    making = Making(RECIPES[given.recipe], given.folder, given.device, say)
+    making = Making(RECIPES[given.recipe], given.folder, given.device, say, given.onwards)
     try:
         for name, made in chosen(making, given.only):
             say(f"{name}:")

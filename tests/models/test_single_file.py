@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -321,3 +322,37 @@ def test_row_92_what_becomes_of_the_file_later_changes_nothing(
         file.write(bytes(size))
         file.truncate(100)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_no_more_of_a_file_is_open_at_once_than_is_allowed(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read of an open file stays in memory until it is closed."""
+    from diffusers import UNet2DConditionModel
+
+    opened: list[list[int]] = []
+
+    class Counted:
+        def __init__(self, *given: Any, **named: Any) -> None:
+            self.file: Any = safe_open(*given, **named)
+            opened.append([])
+
+        def __enter__(self) -> "Counted":
+            self.open = self.file.__enter__()
+            return self
+
+        def __exit__(self, *raised: Any) -> None:
+            self.file.__exit__(*raised)
+
+        def get_tensor(self, name: str) -> torch.Tensor:
+            tensor: torch.Tensor = self.open.get_tensor(name)
+            opened[-1].append(tensor.nbytes)
+            return tensor
+
+    most = 2**18
+    monkeypatch.setattr(single_file, "safe_open", Counted)
+    monkeypatch.setattr(single_file, "AT_ONCE", most)
+    ours = single_file.as_built(UNet2DConditionModel, base / "unet", F32)
+    assert len(opened) > 3
+    assert all(sum(sizes[:-1]) < most for sizes in opened)
+    assert sum(map(len, opened)) == len(ours.state_dict())

@@ -107,11 +107,11 @@ def seg_oneformer() -> Any:
 def test_the_base_of_sd15_has_about_its_size() -> None:
     base = FAMILIES["sd15"].base
     assert base is not None
-    assert base.size == pytest.approx(counted(unet) + counted(vae) + counted(text), rel=NEAR)
+    assert base.size == pytest.approx((counted(unet) + counted(vae) + counted(text)) / 2, rel=NEAR)
 
 
 def test_every_control_of_sd15_has_about_its_size() -> None:
-    size = counted(control)
+    size = counted(control) / 2
     for entry in FAMILIES["sd15"].controls:
         assert entry.weight is not None
         assert entry.weight.size == pytest.approx(size, rel=NEAR)

@@ -248,7 +248,7 @@ def test_it_can_be_fetched_by_its_name(tmp_path: Path) -> None:
     assert [file.path for file in bundle.missing] == [
         "feature_extractor/preprocessor_config.json",
         "safety_checker/config.json",
-        "safety_checker/model.safetensors",
+        "safety_checker/model.fp16.safetensors",
     ]
     assert {file.repo for file in bundle.files} == {"stable-diffusion-v1-5/stable-diffusion-v1-5"}
     tiny_safety.write(store, half=True)

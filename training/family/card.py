@@ -3,7 +3,7 @@
 Every figure comes from the files of its making; what was not measured is not there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any
@@ -16,49 +16,54 @@ NOT_NOTED = {DECODER: "in the row above"}  # one stage makes both
 LICENCE = "Apache-2.0, as the program that made them: no picture and no weight is anybody else's."
 
 
-def card(
-    recipe: Mapping[str, Any],
-    seconds: Mapping[str, float],
-    hardware: str,
-    figures: Sequence[Figure],
-    obeyed: Obeyed | None,
-) -> str:
-    """The card, in Markdown."""
+def card(note: Mapping[str, Any], figures: Sequence[Figure], obeyed: Obeyed | None) -> str:
+    """The card, in Markdown. The note is the recipe as plain values, with the `seconds` that each part took
+    and the `hardware`; and once more the same under `onwards`, where controls learnt on."""
     return "\n\n".join(
         (
             "# Pocket",
             "Stable Diffusion's architecture with its ControlNets, only small, in diffusers' layout. Made by "
             "`python -m training.pocket`; see [docs/pocket.md](../../docs/pocket.md).",
-            "## Data\n\n" + _data(recipe["scenes"]),
-            "## Training\n\n" + _training(recipe, seconds) + f"\n\nOn {hardware}.",
+            "## Data\n\n" + _data(note),
+            "## Training\n\n" + _training(note),
             "## How good it is\n\n" + _figures(figures) + _colours(obeyed),
-            "## Limits\n\n" + _limits(recipe["scenes"]),
+            "## Limits\n\n" + _limits(note["scenes"]),
             f"## Licence\n\n{LICENCE}\n",
         )
     )
 
 
-def _data(scenes: Mapping[str, Any]) -> str:
+def _data(note: Mapping[str, Any]) -> str:
+    scenes, further = note["scenes"], ""
+    if "onwards" in note:
+        further = f" The controls learnt on from {note['onwards']['scenes']['count']:,} others."
     return (
         f"{scenes['count']:,} scenes of the [drawn world](../../docs/world.md) at {scenes['size']} pixels, "
         f"from their seeds. Kinds: {', '.join(scenes['kinds'])}. Styles: {', '.join(scenes['styles'])}. "
-        f"Weathers: {', '.join(scenes['weathers'])}."
+        f"Weathers: {', '.join(scenes['weathers'])}.{further}"
     )
 
 
-def _training(recipe: Mapping[str, Any], seconds: Mapping[str, float]) -> str:
+def _training(note: Mapping[str, Any]) -> str:
     learnt = {
-        "autoencoder": recipe["autoencoder"]["learning"],
-        DECODER: recipe["autoencoder"]["decoder"],
-        "base": recipe["base"]["learning"],
-        **recipe["controls"],
-        "heads": recipe["heads"],
+        "autoencoder": note["autoencoder"]["learning"],
+        DECODER: note["autoencoder"]["decoder"],
+        "base": note["base"]["learning"],
+        **note["controls"],
+        "heads": note["heads"],
     }
-    rows = [("part", "steps", "batch", "seconds"), ("---",) * 4]
+    rows = [("part", "steps", "batch", "seconds"), ("---",) * 4, *_rows(learnt, note["seconds"])]
+    words = f"On {note['hardware']}"
+    if further := note.get("onwards"):
+        rows += [(f"{name}, onwards", *row) for name, *row in _rows(further["controls"], further["seconds"])]
+        words += f"; onwards on {further['hardware']}"
+    return f"{_table(rows)}\n\n{words}."
+
+
+def _rows(learnt: Mapping[str, Any], seconds: Mapping[str, float]) -> Iterator[tuple[str, ...]]:
     for name, learning in learnt.items():
         took = f"{seconds[name]:,.0f}" if name in seconds else NOT_NOTED.get(name, "not noted")
-        rows.append((name, f"{learning['steps']:,}", str(learning["batch"]), took))
-    return _table(rows)
+        yield name, f"{learning['steps']:,}", str(learning["batch"]), took
 
 
 def _figures(figures: Sequence[Figure]) -> str:

@@ -1,7 +1,7 @@
 """What a family is made of and how long it learns, as frozen tables: one recipe for a CPU, one for a GPU."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -112,28 +112,40 @@ def _controls(lines: Learning, openpose: Learning, others: Learning) -> Mapping[
     return MappingProxyType({**dict.fromkeys(CONDITIONS, others), "lines": lines, "openpose": openpose})
 
 
+# Four hours on one core: flat drawings at 128 pixels.
+_CPU = Recipe(
+    scenes=Scenes(
+        count=6784,
+        size=128,
+        kinds=(*_OUTDOORS, "table"),
+        styles=("flat",),
+        weathers=("clear", "fair"),
+    ),
+    autoencoder=Autoencoder(
+        learning=Learning(steps=3200, batch=16, rate=0.02, cooldown=2000),
+        decoder=Learning(steps=4500, batch=4, rate=0.012, warmup=20, cooldown=4500),
+    ),
+    base=Base(learning=Learning(steps=5200, batch=32, rate=0.02, cooldown=700, ema=0.995)),
+    controls=_controls(
+        Learning(steps=1200, batch=16, rate=0.01, cooldown=400, ema=0.99),
+        Learning(steps=800, batch=16, rate=0.01, cooldown=266, ema=0.98),
+        Learning(steps=500, batch=16, rate=0.01, cooldown=166, ema=0.98),
+    ),
+    heads=Learning(steps=800, batch=16, rate=0.02, cooldown=400),
+)
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        # four hours on one core: flat drawings at 128 pixels
-        "cpu": Recipe(
-            scenes=Scenes(
-                count=6784,
-                size=128,
-                kinds=(*_OUTDOORS, "table"),
-                styles=("flat",),
-                weathers=("clear", "fair"),
-            ),
-            autoencoder=Autoencoder(
-                learning=Learning(steps=3200, batch=16, rate=0.02, cooldown=2000),
-                decoder=Learning(steps=4500, batch=4, rate=0.012, warmup=20, cooldown=4500),
-            ),
-            base=Base(learning=Learning(steps=5200, batch=32, rate=0.02, cooldown=700, ema=0.995)),
+        "cpu": _CPU,
+        # after it, an hour on each of two cores: the controls alone, on scenes that they have not seen
+        "cpu-onwards": replace(
+            _CPU,
+            scenes=replace(_CPU.scenes, count=10_240),
             controls=_controls(
-                Learning(steps=1200, batch=16, rate=0.01, cooldown=400, ema=0.99),
-                Learning(steps=800, batch=16, rate=0.01, cooldown=266, ema=0.98),
-                Learning(steps=500, batch=16, rate=0.01, cooldown=166, ema=0.98),
+                Learning(steps=2400, batch=16, rate=0.01, cooldown=1200, ema=0.99),
+                Learning(steps=1600, batch=16, rate=0.01, cooldown=800, ema=0.99),
+                Learning(steps=1200, batch=16, rate=0.01, cooldown=600, ema=0.99),
             ),
-            heads=Learning(steps=800, batch=16, rate=0.02, cooldown=400),
         ),
         # half an hour on one H200, by arithmetic: the whole world at 256 pixels
         "gpu": Recipe(

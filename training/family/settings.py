@@ -20,9 +20,10 @@ def base_settings(recipe: Recipe, begun: Path, kept: Path) -> Config:
     )
 
 
-def control_settings(recipe: Recipe, name: str, base: Path, kept: Path) -> Config:
-    """A control's run."""
-    return config.read(_run(name, "control", name, recipe, recipe.controls[name], base, kept))
+def control_settings(recipe: Recipe, name: str, base: Path, kept: Path, begun: Path | None = None) -> Config:
+    """A control's run, from a copy of the base's encoder or from a control that has begun."""
+    run = _run(name, "control", name, recipe, recipe.controls[name], base, kept)
+    return config.read(run | ({"control": {"onwards": str(begun)}} if begun else {}))
 
 
 def _run(

@@ -32,8 +32,8 @@ def gather(
     aside = folder.with_name(f"{folder.name}{durable.ASIDE}")
     shutil.rmtree(aside, ignore_errors=True)
     _copied(base, aside / "base")
-    for name, control in controls.items():
-        _copied(control, aside / "controls" / name)
+    for name, path in controls.items():
+        _copied(path, control(aside, name))
     if heads is not None:
         _written(heads, aside / HEADS)
     (aside / NOTE).write_text(json.dumps(note, indent=1), "utf-8")
@@ -41,6 +41,11 @@ def gather(
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def control(folder: Path, name: str) -> Path:
+    """One control of a family."""
+    return folder / "controls" / name
 
 
 def read_note(folder: Path) -> dict[str, Any]:

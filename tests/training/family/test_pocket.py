@@ -74,8 +74,29 @@ def test_the_card_says_what_was_done_and_measured(made: Making) -> None:
     assert colours is not None
     assert f"Of {colours.named} things" in text
     assert f"| lines | edge F1 within 2 pixels | {fmean(figure.with_control):.3f} |" in text
-    assert "not noted" in card.card(TINY.plain, {}, "nothing", [], None)
-    assert "Not measured." in card.card(TINY.plain, {}, "nothing", [], None)
+    nothing = card.card(TINY.plain | {"seconds": {}, "hardware": "nothing"}, [], None)
+    assert "not noted" in nothing
+    assert "Not measured." in nothing
+
+
+def test_controls_learn_on_and_the_rest_stays(made: Making, tmp_path: Path) -> None:
+    family = made.folder / "pocket"
+    recipe = replace(TINY, scenes=replace(TINY.scenes, count=9))
+    further = Making(recipe, tmp_path, onwards=family)
+    for stage in pocket.stages(further).values():
+        stage()
+    assert not set(further.scenes.seeds) & set(made.scenes.seeds)
+    both = (
+        {path.relative_to(root): path for path in root.rglob("*.*")} for root in (family, tmp_path / "pocket")
+    )
+    before, after = both
+    assert before.keys() == after.keys()
+    changed = {name.as_posix() for name in before if before[name].read_bytes() != after[name].read_bytes()}
+    controls = {f"controls/{name}/diffusion_pytorch_model.safetensors" for name in TINY.controls}
+    assert changed == controls | {"family.json", "README.md"}
+    text = (tmp_path / "pocket" / "README.md").read_text("utf-8")
+    assert "The controls learnt on from 9 others." in text
+    assert "| lines, onwards | 2 | 2 | not noted |" in text
 
 
 def test_what_is_there_is_not_made_again(made: Making) -> None:
