@@ -171,7 +171,7 @@ def generate(given: argparse.Namespace) -> None:
     settings.prepare_process(settings.from_process().cache)
     store = home.open_store(given.weights, given.model)
     family = home.default_model(given.model, store)
-    values = _run_values(given)
+    values = _run_values(given, family)
     worker = _worker(given, store, family, given.out, folder=given.out)
     for unit in units:
         control = str(unit.values.get(CONTROL.name, CONTROL.default))
@@ -193,10 +193,11 @@ def generate(given: argparse.Namespace) -> None:
         print(", ".join([str(image.path), *keeping.in_words([image.agreement])]))
 
 
-def _run_values(given: argparse.Namespace) -> dict[str, Any]:
+def _run_values(given: argparse.Namespace, family: str) -> dict[str, Any]:
     """Prompts and settings by name; where a flag was left out, the preset's."""
     asked = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
-    return PRESETS[given.preset].values | {name: value for name, value in asked.items() if value is not None}
+    preset = PRESETS[given.preset].values(family)
+    return preset | {name: value for name, value in asked.items() if value is not None}
 
 
 def info(given: argparse.Namespace) -> None:

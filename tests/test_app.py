@@ -29,7 +29,14 @@ from models.store import Store
 from pipelines.jobs import JobBook
 from pipelines.kinds import kinds
 from pipelines.metadata import request_from_png
-from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, START_PARAMS, UNIT_PARAMS
+from pipelines.request.controls import (
+    GUIDANCE,
+    NEGATIVE_PROMPT,
+    PROMPT,
+    RUN_PARAMS,
+    START_PARAMS,
+    UNIT_PARAMS,
+)
 from pipelines.request.intake import fit
 from tests.conftest import drawn_map
 from tests.serving import ROOT, START_SECONDS, App, Front, free_port, log_of, serving, start, until
@@ -258,6 +265,7 @@ def test_a_picture_comes_back_with_its_map_and_its_seed(ask: Callable[..., Any])
     assert info["seconds"] > 0
     assert info["notices"] == []
     assert info["request"]["steps"] == 2
+    assert info["request"]["guidance"] == 3, "what suits the model"
     assert info["request"]["controls"][0]["annotator"] == "canny"
 
 
@@ -442,7 +450,11 @@ def schema(app: App, endpoint: str) -> dict[str, dict[str, Any]]:
 def test_the_schema_has_every_bound(condition: str, studio: App) -> None:
     entries = schema(studio, f"/{condition}")
     for param in (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS):
-        assert entries[param.name] == param.schema()
+        if param is not GUIDANCE:
+            assert entries[param.name] == param.schema()
+    assert "what suits the model" in entries["guidance"]["description"]
+    told = {"default": None, "description": entries["guidance"]["description"]}
+    assert entries["guidance"] == GUIDANCE.schema() | told
     for param in START_PARAMS:
         assert entries[param.name] == param.schema() | {"default": None}
     assert {"init", "mask", "extend"} <= set(entries)

@@ -529,7 +529,7 @@ def test_a_refusal_in_a_job_is_said_once(error: Exception, news: bool) -> None:
 @pytest.mark.parametrize(
     ("flags", "settings"),
     [
-        ((), (20, 7.5, "unipc")),
+        ((), (20, 3.0, "unipc")),
         (("--preset", "lcm"), (4, 1.0, "lcm")),
         (("--preset", "tcd"), (8, 1.0, "tcd")),
         (("--steps", "6", "--preset", "lcm", "--guidance", "1.5"), (6, 1.5, "lcm")),
@@ -540,6 +540,6 @@ def test_a_preset_is_what_flags_that_are_left_out_have(
     flags: tuple[str, ...], settings: tuple[int, float, str]
 ) -> None:
     given = cli._parser().parse_args(["generate", "--prompt", "p", "--out", "out", *flags])
-    values = cli._run_values(given)
+    values = cli._run_values(given, "pocket")
     assert (values["steps"], values["guidance"], values["scheduler"]) == settings
     assert (values["clip_skip"], values["vae"], values["seed"]) == (0, "", -1)

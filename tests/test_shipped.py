@@ -69,3 +69,11 @@ def test_it_makes_every_multiple_of_64_from_128_to_512_and_no_other_size(tmp_pat
         *_, result = generate(request, cache)
         assert isinstance(result, Result)
         assert result.images[0].shape == (height, width, 3)
+
+
+def test_nothing_in_it_names_a_place_on_the_machine_that_made_it() -> None:
+    texts = [path for path in (SHIPPED / "pocket").rglob("*") if path.suffix in (".json", ".md")]
+    assert len(texts) > 10
+    for path in texts:
+        assert "_name_or_path" not in (text := path.read_text("utf-8")), path
+        assert "/tmp" not in text, path

@@ -24,8 +24,9 @@ from params import Param
 from pipelines.engine import Engine
 from pipelines.request import GenerateRequest, Saved
 from pipelines.request.composing import Ground, Sides, alone
-from pipelines.request.controls import CONTROL, RESOLUTION, START_PARAMS, allowed_params
+from pipelines.request.controls import CONTROL, GUIDANCE, RESOLUTION, START_PARAMS, allowed_params
 from pipelines.request.intake import TYPED, Desk, source_of
+from pipelines.request.presets import guidance_for
 from ui.border import replies
 from ui.uploads import served, served_map, uploaded
 from ui.visitors import visitor
@@ -111,6 +112,8 @@ def add_endpoint(
             size=given["size"],
         )
         refuse_missing(given["model"], condition.name, given[CONTROL.name])
+        if given[GUIDANCE.name] is None:
+            given[GUIDANCE.name] = guidance_for(given["model"])
         ground = _ground(desk, image, given)
         return alone(desk, draft, family=given.pop("model"), values=given, ground=ground), draft.notices
 
@@ -123,11 +126,19 @@ def add_endpoint(
         | ({"text": TEXT_SCHEMA} if typed else {})
         | {"values": VALUES_SCHEMA}
         | {param.name: param for param in rest}
+        | {GUIDANCE.name: _suiting(next(param for param in rest if param.name == GUIDANCE.name))}
         | {"init": INIT_SCHEMA, "mask": MASK_SCHEMA}
         | {param.name: param.schema() | {"default": None} for param in START_PARAMS}
         | {"extend": EXTEND_SCHEMA, "model": model},
         tuple[list[Any], dict[str, Any], dict[str, Any]],
     )
+
+
+def _suiting(guidance: Param) -> dict[str, Any]:
+    """The schema of the guidance, which is what suits the model where it is left out."""
+    schema = guidance.schema()
+    words = f"{schema['description']} Left out, it is what suits the model."
+    return schema | {"default": None, "description": words}
 
 
 def _ground(desk: Desk, image: Any, given: dict[str, Any]) -> Ground | None:

@@ -10,6 +10,7 @@ from gradio.components import Component
 from params import Param
 from pipelines.request.controls import ADVANCED_PARAMS, NEGATIVE_PROMPT, PROMPT, RUN_PARAMS, SAFETY, VAE
 from pipelines.request.intake import Desk
+from pipelines.request.presets import PRESETS
 from ui.controls import widget
 from ui.fetching import Box, box
 from ui.presets import preset_buttons
@@ -74,6 +75,7 @@ class Panel:
 def panel(desk: Desk, family: str) -> Panel:
     """Lay the panel out, with the declared controls within the bounds of the desk's profile."""
     controls = {param.name: param for param in desk.controls}
+    usual = PRESETS["usual"].values(family)
     with gr.Column(elem_id="prompts"):
         values = {
             PROMPT.name: widget(
@@ -125,8 +127,13 @@ def panel(desk: Desk, family: str) -> Panel:
                 for param in RUN_PARAMS:
                     if param not in ADVANCED_PARAMS:
                         asked = param is not SAFETY or not desk.limits.safety  # else it is no choice
-                        values[param.name] = widget(controls[param.name], min_width=220, visible=asked)
-            preset_buttons(values)
+                        values[param.name] = widget(
+                            controls[param.name],
+                            value=usual.get(param.name, param.default),
+                            min_width=220,
+                            visible=asked,
+                        )
+            preset_buttons(values, model)
             with gr.Accordion("Advanced", open=False, elem_id="advanced"), gr.Row():
                 for param in ADVANCED_PARAMS:
                     values[param.name] = _advanced(desk, param)

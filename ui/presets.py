@@ -1,28 +1,35 @@
 """Buttons that set what belongs together: steps, guidance and scheduler."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from pipelines.request.presets import PRESET_PARAMS, PRESETS, Preset
+from pipelines.request.presets import PRESET_PARAMS, PRESETS, SUITING, Preset, guidance_for
 from ui.border import answers
 
 
-def preset_buttons(values: Mapping[str, Component]) -> None:
+def preset_buttons(values: Mapping[str, Component], model: Component) -> None:
     """A button for each preset; what it sets may be changed afterwards like anything else."""
     with gr.Row(elem_classes="presets"):
         for preset in PRESETS.values():
             button = gr.Button(preset.label, size="sm", min_width=120, elem_id=f"preset-{preset.name}")
             button.click(
-                answers(lambda chosen=preset: _set(chosen)),
-                None,
+                answers(lambda model, chosen=preset: _set(chosen, model)),
+                model,
                 [values[param.name] for param in PRESET_PARAMS],
+                preprocess=False,
                 queue=False,
                 show_progress="hidden",
                 api_visibility="private",
             )
 
 
-def _set(preset: Preset) -> list[object]:
-    return [preset.values[param.name] for param in PRESET_PARAMS]
+def _set(preset: Preset, model: object) -> list[object]:
+    return list(preset.values(model).values())
+
+
+def suited(model: object, guidance: object) -> Any:
+    """The guidance that suits a model that was chosen, unless somebody has set another than any model's."""
+    return guidance_for(model) if guidance in SUITING else gr.skip()

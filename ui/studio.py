@@ -13,7 +13,7 @@ from conditions import CONDITIONS
 from errors import ArmatureError
 from pipelines.engine import Engine, Job
 from pipelines.request.composing import alone
-from pipelines.request.controls import CONTROL, PROMPT, VAE
+from pipelines.request.controls import CONTROL, GUIDANCE, PROMPT, VAE
 from pipelines.request.fetching import Shelf
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
@@ -27,6 +27,7 @@ from ui.examples import is_example, tried
 from ui.fetching import Fetches
 from ui.models_tab import ModelsTab
 from ui.panel import Board, Panel, panel, vae_choices
+from ui.presets import suited
 from ui.shown import arranged, can_be_arranged, shown
 from ui.start import Place
 from ui.visitors import visitor, wish
@@ -188,6 +189,8 @@ class Studio:
             concurrency_limit=None,
             api_visibility="private",
         )
+        guidance = shared.values[GUIDANCE.name]
+        shared.model.input(answers(suited), [shared.model, guidance], guidance, preprocess=False, **quiet)
         marks: dict[str, Any] = {
             "fn": answers(partial(self._marks, tabs, shared)),
             "inputs": {shared.model}.union(*({tab.annotator, *tab.own.switches} for tab in tabs)),

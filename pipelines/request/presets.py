@@ -2,27 +2,38 @@
 
 from dataclasses import dataclass
 
+from models.catalogue import FAMILIES
 from params import Param, Value
 from pipelines.request.controls import GUIDANCE, SCHEDULER, STEPS
 
+SUITING = frozenset(family.guidance for family in FAMILIES.values())  # each suits a family
 PRESET_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """Steps, guidance and scheduler, set together. At a guidance of 1 each step costs half."""
+    """Steps, guidance and scheduler, set together. At a guidance of 1 each step costs half.
+
+    Without a guidance of its own it takes the one that suits the model.
+    """
 
     name: str
     label: str
     steps: int
-    guidance: float
+    guidance: float | None
     scheduler: str
     help: str
 
-    @property
-    def values(self) -> dict[str, Value]:
-        """Its settings by the names of their controls."""
-        return {STEPS.name: self.steps, GUIDANCE.name: self.guidance, SCHEDULER.name: self.scheduler}
+    def values(self, model: object) -> dict[str, Value]:
+        """Its settings for a model, by the names of their controls."""
+        guidance = guidance_for(model) if self.guidance is None else self.guidance
+        return {STEPS.name: self.steps, GUIDANCE.name: guidance, SCHEDULER.name: self.scheduler}
+
+
+def guidance_for(model: object) -> float:
+    """What suits a model; of one that is not known, which is refused elsewhere, the usual one."""
+    family = FAMILIES.get(model.partition("/")[0]) if isinstance(model, str) else None
+    return float(GUIDANCE.default) if family is None else family.guidance
 
 
 PRESETS: dict[str, Preset] = {
@@ -32,7 +43,7 @@ PRESETS: dict[str, Preset] = {
             name="usual",
             label="As usual",
             steps=int(STEPS.default),
-            guidance=float(GUIDANCE.default),
+            guidance=None,
             scheduler=str(SCHEDULER.default),
             help="without such a LoRA",
         ),

@@ -80,4 +80,4 @@ def test_a_preset_sets_what_belongs_together(studio: Studio) -> None:
             arg=[steps, scheduler],
         )
         guidance = studio.page.input_value("#guidance input[type=number]")
-        assert guidance == ("7.5" if name == "usual" else "1")
+        assert guidance == ("3" if name == "usual" else "1")

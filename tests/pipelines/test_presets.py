@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from gate import LIMITS, Profile
+from models.catalogue import FAMILIES
 from pipelines.request.checks import checked
-from pipelines.request.presets import PRESET_PARAMS, PRESETS
+from pipelines.request.presets import PRESET_PARAMS, PRESETS, guidance_for
 from pipelines.schedulers import SCHEDULERS
 from tests.conftest import MakeRequest
 
@@ -14,14 +15,23 @@ from tests.conftest import MakeRequest
 @pytest.mark.parametrize("profile", list(LIMITS))
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_a_preset_is_a_request_that_is_taken(name: str, profile: Profile, make_request: MakeRequest) -> None:
-    values: dict[str, Any] = PRESETS[name].values
+    values: dict[str, Any] = PRESETS[name].values("pocket")
     assert set(values) == {param.name for param in PRESET_PARAMS}
     request = make_request(width=128, height=128, **values)
     assert checked(request, LIMITS[profile]) is request
 
 
 def test_the_usual_one_is_what_is_set_without_it() -> None:
-    assert PRESETS["usual"].values == {param.name: param.default for param in PRESET_PARAMS}
+    usual = {param.name: param.default for param in PRESET_PARAMS}
+    assert PRESETS["usual"].values("sd15") == usual
+    assert PRESETS["usual"].values("sd15/mine.safetensors") == usual
+
+
+def test_each_family_has_the_guidance_that_suits_it() -> None:
+    assert PRESETS["usual"].values("pocket")["guidance"] == FAMILIES["pocket"].guidance == 3
+    assert guidance_for("sd15/mine.safetensors") == FAMILIES["sd15"].guidance == 7.5
+    assert guidance_for("magic") == guidance_for(None) == 7.5, "what is not known is refused elsewhere"
+    assert PRESETS["lcm"].values("pocket")["guidance"] == 1
 
 
 @pytest.mark.parametrize("name", ["lcm", "tcd"])

@@ -19,6 +19,7 @@ from annotators.pocket_depth import POCKET_DEPTH
 from annotators.pocket_normal import POCKET_NORMAL
 from annotators.pocket_pose import POCKET_POSE
 from annotators.pocket_seg import POCKET_SEG
+from models.catalogue import POCKET
 from models.heads import Heads
 from pipelines import measures, schedulers
 from pipelines.conditioning import Hint
@@ -34,7 +35,7 @@ from training.parts import Parts
 from training.watch import shown
 
 AT_ONCE = 16  # pictures
-STEPS, GUIDANCE, SCHEDULER = 20, 3.0, "ddim"
+STEPS, GUIDANCE, SCHEDULER = 20, POCKET.guidance, "ddim"
 
 Measure: TypeAlias = Callable[[Example, Pixels, Heads | None], float | None]
 

@@ -1,0 +1,16 @@
+"""What suits a model is set with it, unless somebody has set something else."""
+
+import gradio as gr
+
+from ui.presets import suited
+
+
+def test_the_guidance_goes_with_the_model() -> None:
+    assert suited("sd15", 3.0) == 7.5
+    assert suited("pocket", 7.5) == 3.0
+    assert suited("sd15/mine.safetensors", 3) == 7.5
+
+
+def test_a_guidance_of_ones_own_stays() -> None:
+    assert suited("sd15", 5.0) == gr.skip()
+    assert suited("pocket", None) == gr.skip()
