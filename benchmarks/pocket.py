@@ -41,11 +41,12 @@ def rows_of(store: Store, folder: Path, count: int) -> list[Row]:
     scenes = drawn.draw(wanted, folder / "scenes", first_seed=drawn.HELD_OUT)
     network = _heads(store)
     rows: list[Row] = []
+    ends = measured.ends(base, scenes, count)
     for name in filter(lambda name: store.has(FAMILY, name), CONDITIONS):
         control = loading.load(
             store, loading.ModelKey(part="control", family=FAMILY, name=name), torch.float32
         )
-        figure = measured.measure(name, control, base, scenes, network, count=count)
+        figure = measured.measure(name, control, base, scenes, network, ends)
         rows += _rows(figure) if figure else [_nothing(f"pocket, {name}")]
         if not any(row.unit == "s" for row in rows):
             rows.append(_time(base, control, scenes, name))

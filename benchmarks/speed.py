@@ -96,12 +96,22 @@ def _request(folder: Path, pictures: Any) -> Any:
     import gate
     from annotators import annotate
     from gate import OWN_FILES
+    from models.catalogue import FAMILIES
     from pipelines.request import ControlUnit, GenerateRequest
 
     picture = gate.open_picture(draw_scene(folder / "scene.png", SIDE, SIDE), OWN_FILES).pixels
-    unit = ControlUnit(condition="canny", map=pictures.put(annotate("canny", picture).map))
+    unit = ControlUnit(
+        condition="canny", map=pictures.put(annotate("canny", picture).map), mode=FAMILIES[FAMILY].mode
+    )
     return GenerateRequest(
-        prompt=PROMPT, controls=(unit,), family=FAMILY, width=SIDE, height=SIDE, steps=STEPS, seed=1
+        prompt=PROMPT,
+        controls=(unit,),
+        family=FAMILY,
+        guidance=FAMILIES[FAMILY].guidance,
+        width=SIDE,
+        height=SIDE,
+        steps=STEPS,
+        seed=1,
     )
 
 

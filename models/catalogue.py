@@ -42,8 +42,8 @@ class Family:
     `side` is the native short side in pixels; sizes are multiples of `multiple` from `smallest` to `largest`.
     `base` is None for a family that ships with the program or is put in place by hand. `base_files` are the
     files that are fetched of it, the small ones first: what is complete then has them too. `preview` is a
-    tiny autoencoder that shows pictures while they are made. `guidance` is what suits it. `harmless` is one
-    that has learnt from nothing that its pictures would have to be checked for.
+    tiny autoencoder that shows pictures while they are made. `guidance` and `mode` are what suits it.
+    `harmless` is one that has learnt from nothing that its pictures would have to be checked for.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Family:
     base_files: tuple[str, ...] = ()
     preview: Weight | None = None
     guidance: float = 7.5
+    mode: str = "balanced"
     harmless: bool = False
 
     def control(self, name: str) -> Control | None:
@@ -84,6 +85,7 @@ POCKET = Family(
     largest=512,
     base=None,
     guidance=3.0,  # with more it follows its controls less, as measured in docs/pocket.md
+    mode="strict",  # so it follows them far more, as measured there too
     harmless=True,
     controls=tuple(
         Control(name=name) for name in ("lines", "openpose", "depth", "normal", "seg", "inpaint", "tile")

@@ -70,6 +70,7 @@ MODES: Mapping[str, str] = MappingProxyType(
         "balanced": "Balanced",
         "prompt": "My prompt is more important",
         "control": "ControlNet is more important",
+        "strict": "ControlNet is more important",
         "guess": "ControlNet is more important",
     }
 )

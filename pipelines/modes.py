@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Falloff: TypeAlias = Literal["flat", "powers", "logarithmic"]
+AUTO = "auto"  # whichever suits the model
 FALL, DEPTH = 0.825, 12  # from the middle, 12 layers up in Stable Diffusion
 
 
@@ -45,6 +46,7 @@ MODES: dict[str, Mode] = {
         Mode(name="balanced", label="Balanced", falloff="flat", on_both=True),
         Mode(name="prompt", label="The prompt matters more", falloff="powers", on_both=True),
         Mode(name="control", label="The control matters more", falloff="powers", on_both=False),
+        Mode(name="strict", label="Strictly the control", falloff="flat", on_both=False),
         Mode(name="guess", label="Guess, with or without a prompt", falloff="logarithmic", on_both=False),
     )
 }

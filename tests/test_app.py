@@ -410,7 +410,7 @@ def half(path: Path) -> Path:
 
 
 def test_a_start_picture_changes_as_far_as_it_is_asked_to(ask: Callable[..., Any], picture: Path) -> None:
-    run = {"seed": 7, "prompt": "a house", "steps": 10, "init": handle_file(picture)}
+    run = {"seed": 7, "prompt": "a house", "steps": 10, "guidance": 1, "init": handle_file(picture)}
     (little,), _, info = ask("/canny", denoise=0.1, **run)
     (much,), _, _ = ask("/canny", denoise=1.0, **run)
     assert (info["request"]["denoise"], info["request"]["mask"]) == (0.1, None)

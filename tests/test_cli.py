@@ -309,7 +309,7 @@ def test_a_refusal_is_exit_code_1_with_its_code(
         ("condition=canny,image=", "PARAM_TYPE"),
         ("condition=canny,image={picture},condition=depth", "PARAM_TYPE"),
         ("condition=banana,image={picture}", "PARAM_CHOICE"),
-        ("condition=canny,image={picture},mode=strict", "PARAM_CHOICE"),
+        ("condition=canny,image={picture},mode=loose", "PARAM_CHOICE"),
         ("condition=canny,image={picture},strength=3", "PARAM_RANGE"),
         ("condition=canny,image={picture},start=.6,end=.4", "PARAM_RANGE"),
         ("condition=canny,image={picture},layer_weights=1/x", "PARAM_TYPE"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 import annotators
 import conditions
@@ -147,6 +148,9 @@ class Pairs(Protocol):
     def hint(self, index: int, epoch: int) -> Hint:
         """The hint of `at` alone; the target stays closed where it has no part in it."""
 
+    def emphasis(self, index: int) -> NDArray[np.float32] | None:
+        """How much each latent of the target counts, float32 (h, w), 1 on average; None for all alike."""
+
 
 def open_pairs(
     config: DataConfig,
@@ -255,6 +259,9 @@ class FolderPairs:
         entry, chance = self._drawn(index, epoch)
         target = self._opened(entry.target, "area", chance) if self.maker.needs_target else None
         return self._hint(entry, target, chance)
+
+    def emphasis(self, index: int) -> None:
+        return None
 
     def _drawn(self, index: int, epoch: int) -> tuple[Entry, Chance]:
         place = range(len(self))[index]

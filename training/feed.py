@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -44,7 +44,8 @@ class Sample:
     """What is learnt from at one place of a run: a hint, RGB float32 (H, W, 3), and how the target begins.
 
     That is either the picture, RGB uint8 (H, W, 3), and the prompt; or what was kept: the latents' mean
-    and deviation (8, h, w), and CLIP's states (77, C) unless the text encoder learns.
+    and deviation (8, h, w), and CLIP's states (77, C) unless the text encoder learns. `emphasis` (h, w) is
+    how much each latent counts, None for all alike.
     """
 
     hint: NDArray[np.float32]
@@ -53,18 +54,21 @@ class Sample:
     picture: Pixels | None = None
     moments: torch.Tensor | None = None
     states: torch.Tensor | None = None
+    emphasis: NDArray[np.float32] | None = None
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Latents x_0 and noise eps (N, 4, h, w), times t (N), texts and hints, as the learner takes them."""
+    """Latents x_0 and noise eps (N, 4, h, w), times t (N), texts, hints, and emphasis (N, 1, h, w) or None,
+    as the learner takes them."""
 
     x_0: torch.Tensor
     t: torch.Tensor
     eps: torch.Tensor
     text: torch.Tensor
     hint: torch.Tensor
+    emphasis: torch.Tensor | None
 
 
 class Feed:
@@ -107,8 +111,9 @@ class Feed:
         """The sample of that number in the run."""
         within, epoch = chance.place(number, len(self.learnt), self._settings.seed)
         index, drawn = self.learnt[within], self.drawn("sample", number)
+        emphasis = self._pairs.emphasis(index)
         if self._latents is None:
-            return self._opened(index, epoch, drawn)
+            return replace(self._opened(index, epoch, drawn), emphasis=emphasis)
         prompt = self._pairs.prompts[index] if drawn.keeps_prompt else ""
         return Sample(
             hint=self._pairs.hint(index, epoch),
@@ -116,10 +121,11 @@ class Feed:
             drawn=drawn,
             moments=self._latents.moments(index),
             states=self._latents.states(prompt) if self._latents.rows else None,
+            emphasis=emphasis,
         )
 
     def held(self) -> Iterator[Sample]:
-        """What is held out; each time the same, with the same drawn for it, and with its prompt."""
+        """What is held out: each time the same, with the same drawn for it, its prompt and no emphasis."""
         for index in self.held_out:
             yield self._opened(index, 0, self.drawn("held out", index, dropout=0.0))
 
@@ -166,7 +172,13 @@ def batch_of(samples: Sequence[Sample], parts: Parts, device: torch.device, *, i
         eps=torch.stack([sample.drawn.eps for sample in samples]).to(device),
         text=_text(samples, parts, device, ids),
         hint=hints_of([sample.hint for sample in samples], device),
+        emphasis=_emphasis(samples, device),
     )
+
+
+def _emphasis(samples: Sequence[Sample], device: torch.device) -> torch.Tensor | None:
+    maps = [sample.emphasis for sample in samples if sample.emphasis is not None]
+    return torch.from_numpy(np.stack(maps)).to(device)[:, None] if maps else None
 
 
 def _moments(samples: Sequence[Sample], parts: Parts, device: torch.device) -> torch.Tensor:

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import mse_loss
 
 from models import control as paper
 from models import loading
@@ -58,15 +57,23 @@ class Learner(nn.Module):
         return dict(sorted(named.items(), key=lambda entry: entry[0].startswith("unet.")))
 
     def forward(
-        self, x_0: torch.Tensor, t: torch.Tensor, eps: torch.Tensor, text: torch.Tensor, hint: torch.Tensor
+        self,
+        x_0: torch.Tensor,
+        t: torch.Tensor,
+        eps: torch.Tensor,
+        text: torch.Tensor,
+        hint: torch.Tensor,
+        emphasis: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The loss, a scalar, of latents x_0 (N, 4, h, w) that get the noise eps at times t (N).
 
-        `text` is (N, 77, C), or token ids (N, 77) where the text encoder learns; `hint` is (N, 3, 8h, 8w).
+        `text` is (N, 77, C), or token ids (N, 77) where the text encoder learns; `hint` is (N, 3, 8h, 8w);
+        `emphasis` (N, 1, h, w) is how much each latent counts, None for all alike.
         """
         x_t = self.schedule.add_noise(x_0, eps, t)
         answer = self._answer(x_t, t, text if self.text is None else self.text(text), hint)
-        return mse_loss(answer.float(), self.wanted(x_0, t, eps))
+        apart = (answer.float() - self.wanted(x_0, t, eps)) ** 2
+        return (apart if emphasis is None else apart * emphasis).mean()
 
     def wanted(self, x_0: torch.Tensor, t: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
         """What the network should answer: the noise, or v where the schedule says so."""

@@ -10,8 +10,8 @@
     figures        each control on scenes that were never learnt
     family         all of it in float16 in FOLDER/pocket, with its card: what weights/pocket is
 
-With --onwards FAMILY the base and the heads of a family that is there stay as they are, and its controls
-learn on, from scenes that they have not seen.
+With --onwards FAMILY a family that is there learns on, from scenes that it has not seen; its autoencoder and
+its heads stay as they are.
 
 What each is made of and how long it learns is in training/family/recipe.py.
 """
@@ -60,7 +60,7 @@ FURTHER = 500_000_000  # the first seed of the scenes that a family learns on fr
 class Making:
     """One family in the making. Every stage is a method that does nothing where its result is there.
 
-    `onwards` is a family that is there, whose controls learn on.
+    `onwards` is a family that is there, whose base and controls learn on.
     """
 
     recipe: Recipe
@@ -94,7 +94,7 @@ class Making:
     @property
     def base(self) -> Path:
         """The base that has learnt."""
-        return self.onwards / "base" if self.onwards else self.store.weights / "bases" / NAME
+        return self.store.weights / "bases" / NAME
 
     @property
     def kept(self) -> Path:
@@ -107,7 +107,10 @@ class Making:
 
     def learn_autoencoder(self) -> None:
         """The autoencoder, and the base that it is the first part of."""
-        if self.onwards or self.begun.exists():
+        if self.begun.exists():
+            return
+        if self.onwards:
+            base.grow(self.recipe.base, self.onwards / "base", self.recipe.scenes.size, self.begun)
             return
         vae = autoencoder.learn(
             self.recipe.autoencoder,
@@ -152,10 +155,10 @@ class Making:
         scenes = drawn.draw(wanted, self.folder / "held-out", first_seed=drawn.HELD_OUT, told=told)
         model = parts.load(BaseSettings(model=str(self.base)), self.store, 0)
         network = read_heads(self.heads) if self.heads.exists() else None
-        found, colours = [], None
+        found, colours, ends = [], None, measured.ends(model, scenes, len(scenes))
         for name, folder in self.controls.items():
             control = loading.read(folder, "control", torch.float32, what=name)
-            figure = measured.measure(name, control, model, scenes, network, count=len(scenes))
+            figure = measured.measure(name, control, model, scenes, network, ends)
             if figure is not None:
                 found.append(figure)
                 self.say(f"{name}: {100 * figure.share:.0f} % of the way")
@@ -182,7 +185,7 @@ class Making:
         plain = self.recipe.plain | made
         if self.onwards is None:
             return plain
-        further = {name: plain[name] for name in ("scenes", "controls", *made)}
+        further = {name: plain[name] for name in ("scenes", "base", "controls", *made)}
         return shipped.read_note(self.onwards) | {"onwards": further}
 
     @property
@@ -240,7 +243,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.pocket", description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="where all of it goes")
     parser.add_argument("--recipe", choices=tuple(RECIPES), default="cpu", help="how large, and how long")
-    parser.add_argument("--onwards", type=Path, help="a family that is there, whose controls learn on")
+    parser.add_argument("--onwards", type=Path, help="a family that is there, which learns on")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--only", default="", help="one stage, by name")
     given = parser.parse_args(arguments)

@@ -90,7 +90,7 @@ class Trainer:
                     batch = self.batch(next(samples))
                     is_last = part == self.feed.parts - 1
                     with nullcontext() if is_last else self.accelerator.no_sync(self._model):
-                        share = self._model(batch.x_0, batch.t, batch.eps, batch.text, batch.hint)
+                        share = self._model(**vars(batch))
                         self.accelerator.backward(share / self.feed.parts)
                     loss += share.detach() / self.feed.parts
                     if self._is_alone and not is_last and stop():

@@ -99,7 +99,7 @@ def _loss(trainer: Trainer, held: Sequence[Sample]) -> float:
     losses = []
     for sample in held:
         batch = trainer.batch([sample])
-        losses.append(float(trainer.learner(batch.x_0, batch.t, batch.eps, batch.text, batch.hint)))
+        losses.append(float(trainer.learner(**vars(batch))))
     return fmean(losses)
 
 

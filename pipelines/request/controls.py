@@ -7,7 +7,7 @@ from annotators import LARGEST_WORK, SMALLEST_WORK
 from gate import Limits
 from params import Param
 from pipelines.fills import FILLS
-from pipelines.modes import MODES
+from pipelines.modes import AUTO, MODES
 from pipelines.schedulers import SCHEDULERS
 
 LARGEST_SEED = 2**32 - 1
@@ -138,9 +138,9 @@ MODE = Param(
     name="mode",
     label="Balance",
     kind="choice",
-    default="balanced",
-    choices=tuple(MODES),
-    labels=tuple(mode.label for mode in MODES.values()),
+    default=AUTO,
+    choices=(AUTO, *MODES),
+    labels=("As suits the model", *(mode.label for mode in MODES.values())),
     help="Which of the two gives way where the prompt and the control want different things.",
 )
 LAYER_WEIGHT = Param(

@@ -39,6 +39,7 @@ from pipelines.request.controls import (
     VAE,
     allowed_params,
 )
+from pipelines.request.presets import in_modes
 
 Far: TypeAlias = Callable[[AnnotateRequest], Annotated]
 
@@ -260,8 +261,10 @@ class Desk:
         return self.accepted(request)
 
     def accepted(self, request: GenerateRequest) -> GenerateRequest:
-        """The request, within bounds, with all its files there, and checked as the profile demands it."""
+        """The request, within bounds, with all its files there, in modes that suit the model, and checked for
+        safety as the profile demands it."""
         self._own_files(checked(request, self.limits))
+        request = in_modes(request)
         if not safety.is_checked(request, demanded=self.limits.safety):
             return request
         self._require_safety()

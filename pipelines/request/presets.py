@@ -1,9 +1,11 @@
-"""Settings that belong together: what a LoRA that paints in few steps was trained for."""
+"""Settings that belong together: what suits a model, and what a LoRA of few steps was trained for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.catalogue import FAMILIES
 from params import Param, Value
+from pipelines.modes import AUTO
+from pipelines.request import GenerateRequest
 from pipelines.request.controls import GUIDANCE, SCHEDULER, STEPS
 
 SUITING = frozenset(family.guidance for family in FAMILIES.values())  # each suits a family
@@ -34,6 +36,13 @@ def guidance_for(model: object) -> float:
     """What suits a model; of one that is not known, which is refused elsewhere, the usual one."""
     family = FAMILIES.get(model.partition("/")[0]) if isinstance(model, str) else None
     return float(GUIDANCE.default) if family is None else family.guidance
+
+
+def in_modes(request: GenerateRequest) -> GenerateRequest:
+    """The request with each control in a mode: in the model's own where none was chosen."""
+    mode = FAMILIES[request.family].mode
+    units = (replace(unit, mode=mode) if unit.mode == AUTO else unit for unit in request.controls)
+    return replace(request, controls=tuple(units))
 
 
 PRESETS: dict[str, Preset] = {

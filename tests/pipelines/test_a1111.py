@@ -12,6 +12,7 @@ from annotators import ANNOTATORS
 from pipelines import a1111
 from pipelines.a1111 import MASKED, MODES, MODULES, parameters
 from pipelines.fills import FILLS
+from pipelines.modes import AUTO
 from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import UNIT_PARAMS
 from pipelines.schedulers import SCHEDULERS
@@ -188,7 +189,7 @@ def test_the_modules_are_of_annotators_that_are_there() -> None:
 
 def test_every_mode_has_its_name() -> None:
     declared = [param for param in UNIT_PARAMS if param.name == "mode"]
-    assert {choice for param in declared for choice in param.choices} | {"balanced"} <= set(MODES)
+    assert {choice for param in declared for choice in param.choices} - {AUTO} == set(MODES)
 
 
 # The words of the web UI 1.10, from its own tables; what it lacks has none.

@@ -113,7 +113,7 @@ def test_the_factors_of_thirteen_layers_are_those_of_the_originals() -> None:
     assert powers[0] == pytest.approx(0.0994, abs=1e-4)
     guess = torch.logspace(-1, 0, 13).tolist()
     assert MODES["guess"].factors(13) == pytest.approx(guess)
-    assert [mode.on_both for mode in MODES.values()] == [True, True, False, False]
+    assert [mode.on_both for mode in MODES.values()] == [True, True, False, False, False]
 
 
 def expected_by_hand(crowd: Studio, request: GenerateRequest, controls: list[Added]) -> Any:
@@ -128,6 +128,7 @@ def expected_by_hand(crowd: Studio, request: GenerateRequest, controls: list[Add
         ("balanced", True, [1.0] * LAYERS),
         ("prompt", True, POWERS),
         ("control", False, POWERS),
+        ("strict", False, [1.0] * LAYERS),
         ("guess", False, [10 ** (i / 4 - 1) for i in range(LAYERS)]),
     ],
 )

@@ -14,6 +14,7 @@ from annotators.base import Pixels
 from errors import ArmatureError
 from gate import LIMITS
 from models.catalogue import FAMILIES
+from pipelines.modes import MODES
 from pipelines.pictures import PictureStore
 from pipelines.request.annotating import Annotated, AnnotateRequest
 from pipelines.request.intake import Desk, fit
@@ -118,6 +119,19 @@ def test_the_map_of_the_request_is_the_map_that_was_shown(tmp_path: Path) -> Non
     assert np.array_equal(pictures.get(request.controls[0].map), draft.map)
     assert request.controls[0].values == {"low_threshold": 100, "high_threshold": 200}
     assert (request.width, request.height, request.seed) == (*draft.size, 11)
+
+
+def test_a_control_is_in_the_mode_that_suits_its_model_unless_one_was_chosen(
+    desk: Desk, tmp_path: Path
+) -> None:
+    for family, mode in (("pocket", "strict"), ("sd15", "balanced")):
+        assert FAMILIES[family].mode == mode
+        draft = desk.draft("canny", desk.picture(saved(tmp_path, scene(256, 256))), family=family)
+        request = desk.request(draft, family=family, values=RUN)
+        assert request.controls[0].mode == mode
+        chosen = desk.request(draft, family=family, values=RUN | {"mode": "prompt"})
+        assert chosen.controls[0].mode == "prompt"
+    assert {family.mode for family in FAMILIES.values()} <= set(MODES)
 
 
 def test_a_seed_of_minus_one_is_drawn_and_returned(desk: Desk, tmp_path: Path) -> None:

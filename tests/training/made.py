@@ -71,6 +71,9 @@ class Made:
             hint[24:40, 24:40] = -1
         return hint
 
+    def emphasis(self, index: int) -> NDArray[np.float32] | None:
+        return None
+
     def _corners(self, index: int) -> list[int]:
         """Left, top, right and bottom of the square, within the picture."""
         shares = np.random.default_rng(index).uniform((0.1, 0.1, 0.55, 0.55), (0.3, 0.3, 0.9, 0.9))

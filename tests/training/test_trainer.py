@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 
 from errors import PACKAGE_MISSING, PARAM_RANGE, TRAIN_DIVERGED, ArmatureError
 from models.store import Store
@@ -84,6 +85,25 @@ def test_the_loss_is_the_papers(build: Build, prediction: str) -> None:
         loss = trainer.learner(batch.x_0, batch.t, batch.eps, batch.text, batch.hint)
     assert float(loss) == pytest.approx(float((answer - wanted[prediction]).square().mean()), rel=1e-4)
     assert trainer.learner.schedule.config.prediction_type == prediction
+
+
+def test_what_is_emphasised_counts_more(build: Build) -> None:
+    class Marked(Made):
+        def emphasis(self, index: int) -> NDArray[np.float32]:
+            map = np.zeros((8, 8), np.float32)
+            map[:4] = 2
+            return map
+
+    trainer, plain = build(Marked(), objective="base"), build(objective="base")
+    batch = trainer.batch([trainer.feed.sample(number) for number in range(2)])
+    assert plain.batch([plain.feed.sample(0)]).emphasis is None
+    assert trainer.batch(list(trainer.feed.held())).emphasis is None, "what is looked at counts alike"
+    with torch.no_grad():
+        x_t = trainer.learner.schedule.add_noise(batch.x_0, batch.eps, batch.t)
+        answer = trainer.learner.unet(x_t, batch.t, encoder_hidden_states=batch.text).sample
+        wanted = trainer.learner.wanted(batch.x_0, batch.t, batch.eps)
+        loss = trainer.learner(**vars(batch))
+    assert float(loss) == pytest.approx(float((answer - wanted)[:, :, :4].square().mean()), rel=1e-4)
 
 
 def test_latents_are_drawn_from_the_autoencoders_spread(build: Build) -> None:

@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from models import torchvision_ops
+from models import loading, torchvision_ops
 from pipelines import durable
 from training.family.recipe import Base
 from training.words import text_encoder, tokenizer
@@ -22,6 +23,8 @@ SCHEDULE = {
     "steps_offset": 1,
     "prediction_type": "v_prediction",
 }
+ATTENTION = ".attentions."
+HEAD = 32  # channels of an attention's head
 FIRST_WORDS = "and , . a an the of in on at by with under through some".split()
 
 
@@ -49,6 +52,27 @@ def begin(recipe: Base, vae: Any, captions: tuple[str, ...], size: int, folder: 
     aside.rename(folder)
 
 
+def grow(recipe: Base, old: Path, size: int, folder: Path) -> None:
+    """A base that has learnt, with the U-Net of the recipe, which takes over what it has of the old one's.
+
+    An attention that the old one has not, or with other heads, begins as nothing beside its shortcut.
+    """
+    learnt: Any = loading.read(old, "unet", torch.float32, what="The base that was learnt: U-Net")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        grown = unet(recipe, size)
+    same = np.array_equal(learnt.config.attention_head_dim, grown.config.attention_head_dim)
+    known = {name: x for name, x in learnt.state_dict().items() if same or ATTENTION not in name}
+    for name in grown.load_state_dict(known, strict=False).missing_keys:
+        if name.endswith(("proj_out.weight", "proj_out.bias")):
+            torch.nn.init.zeros_(grown.get_parameter(name))
+    aside = folder.with_name(f"{folder.name}{durable.ASIDE}")
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(old, aside, ignore=lambda _, names: {"unet"} & set(names))
+    grown.save_pretrained(aside / "unet")
+    aside.rename(folder)
+
+
 def vocabulary(captions: tuple[str, ...]) -> list[str]:
     """Every word of the world and of the captions, each of which becomes one token."""
     texts = (*captions, *WORDS)
@@ -67,8 +91,9 @@ def unet(recipe: Base, size: int) -> Any:
         layers_per_block=1,
         down_block_types=("DownBlock2D",) * 3,
         mid_block_type="UNetMidBlock2D",
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D",) * 3,
         cross_attention_dim=recipe.width,
-        attention_head_dim=32,
+        # in spite of its name this is how many heads there are, not how wide they are
+        attention_head_dim=tuple(channels // HEAD for channels in recipe.channels),
         norm_num_groups=16,
     )

@@ -4,7 +4,7 @@
 all three are looked at by the same annotator, and compared with the true map.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from models.heads import Heads
 from pipelines import measures, schedulers
 from pipelines.conditioning import Hint
 from pipelines.generate import Models, denoise
+from pipelines.modes import MODES
 from pipelines.preview import to_pixels
 from pipelines.state import PictureState
 from training.chance import generator
@@ -35,6 +36,7 @@ from training.parts import Parts
 from training.watch import shown
 
 AT_ONCE = 16  # pictures
+CHEAPEST = "tile"  # whose hints cost next to nothing
 STEPS, GUIDANCE, SCHEDULER = 20, POCKET.guidance, "ddim"
 
 Measure: TypeAlias = Callable[[Example, Pixels, Heads | None], float | None]
@@ -66,29 +68,46 @@ class Scale:
     needs_heads: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The pictures at the two ends of every scale, RGB uint8, scene by scene."""
+
+    without: Sequence[Pixels]
+    through: Sequence[Pixels]
+
+
+def ends(parts: Parts, drawn: Drawn, count: int) -> Ends:
+    """The ends on the first scenes, which are the same for every control."""
+    without: list[Pixels] = []
+    whole: list[Pixels] = []
+    for some in _batches(ScenePairs(drawn, CHEAPEST), count):
+        without += sampled(parts, None, some)
+        whole += through(parts, some)
+    return Ends(without=without, through=whole)
+
+
 def measure(
-    control: str, network: Any, parts: Parts, drawn: Drawn, heads: Heads | None, *, count: int
+    control: str, network: Any, parts: Parts, drawn: Drawn, heads: Heads | None, ends: Ends
 ) -> Figure | None:
-    """A control on the first scenes; None where its measure needs a network that is not there."""
+    """A control between these ends; None where its measure needs a network that is not there."""
     scale = SCALES[control]
     if scale.needs_heads and heads is None:
         return None
-    pairs = ScenePairs(drawn, control)
     values: list[tuple[float, float, float]] = []
-    for first in range(0, count, AT_ONCE):
-        some = [pairs[index] for index in range(first, min(first + AT_ONCE, count))]
-        results = (
-            sampled(parts, network, some),
-            sampled(parts, None, some),
-            through(parts, some),
-        )
-        for example, *pictures in zip(some, *results, strict=True):
-            scores = [scale.measure(example, picture, heads) for picture in pictures]
+    outer = zip(ends.without, ends.through, strict=True)
+    for some in _batches(ScenePairs(drawn, control), len(ends.without)):
+        for example, result in zip(some, sampled(parts, network, some), strict=True):
+            scores = [scale.measure(example, picture, heads) for picture in (result, *next(outer))]
             known = [score for score in scores if score is not None]
             if len(known) == len(scores):
                 values.append((known[0], known[1], known[2]))
     ours, without, whole = zip(*values, strict=True)
     return Figure(control=control, measure=scale.title, with_control=ours, without=without, through=whole)
+
+
+def _batches(pairs: ScenePairs, count: int) -> Iterator[list[Example]]:
+    for first in range(0, count, AT_ONCE):
+        yield [pairs[index] for index in range(first, min(first + AT_ONCE, count))]
 
 
 @torch.no_grad()
@@ -125,7 +144,7 @@ def _state(parts: Parts, example: Example, controls: Mapping[str, Any]) -> Pictu
         guidance=GUIDANCE,
         positive=positive,
         negative=negative,
-        hints=tuple(Hint(control=name, map=map, on_both=True) for name in controls),
+        hints=tuple(Hint(control=name, map=map, on_both=MODES[POCKET.mode].on_both) for name in controls),
     )
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import annotators
 from annotators.base import Pixels
 from training.chance import seed_of
 from training.data import Example
 from training.family.drawn import Drawn
+from training.feed import LATENT
 from training.hints import Hint, masked
 from training.holes import hole
 from training.world import layers
@@ -101,6 +103,18 @@ class ScenePairs:
         world = self.drawn.world(index % len(self.drawn))
         chance = seed_of("hint", index, epoch) % 2**32 if epoch else 0
         return MAKERS[self.control](world if index < len(self.drawn) else in_mirror(world), chance)
+
+    def emphasis(self, index: int) -> NDArray[np.float32]:
+        classes = self.drawn.layer("classes", index % len(self.drawn))
+        return rare(classes if index < len(self.drawn) else classes.flip(-1))
+
+
+def rare(classes: torch.Tensor) -> NDArray[np.float32]:
+    """How much each latent of a class map (H, W) counts, (H/8, W/8), 1 on average: the less of a class there
+    is, the more, by the root of its share. A picture's sky would be most of what is learnt without it."""
+    _, place, counts = torch.unique(classes, return_inverse=True, return_counts=True)
+    weights = torch.nn.functional.avg_pool2d(counts.float().rsqrt()[place][None], LATENT)[0]
+    return np.asarray((weights / weights.mean()).numpy())
 
 
 def in_mirror(world: World) -> World:

@@ -140,7 +140,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         # after it, an hour on each of two cores: the controls alone, on scenes that they have not seen
         "cpu-onwards": replace(
             _CPU,
-            scenes=replace(_CPU.scenes, count=10_240),
+            scenes=replace(_CPU.scenes, count=12_288, mirrored=True),
+            base=Base(learning=Learning(steps=4400, batch=32, rate=0.02, cooldown=3000, ema=0.998)),
             controls=_controls(
                 Learning(steps=2400, batch=16, rate=0.01, cooldown=1200, ema=0.99),
                 Learning(steps=1600, batch=16, rate=0.01, cooldown=800, ema=0.99),

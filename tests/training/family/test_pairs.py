@@ -9,7 +9,7 @@ import torch
 import annotators
 from training.family import drawn
 from training.family.drawn import LAYERS, Drawn
-from training.family.pairs import MAKERS, MIRRORED, ScenePairs, in_mirror
+from training.family.pairs import MAKERS, MIRRORED, ScenePairs, in_mirror, rare
 from training.family.recipe import Scenes
 from training.world.render import render
 
@@ -54,6 +54,24 @@ def test_drawing_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: p
         for name in LAYERS
         for index in range(len(whole))
     )
+
+
+def test_what_there_is_little_of_counts_more() -> None:
+    classes = torch.zeros(64, 64, dtype=torch.uint8)
+    classes[:8, :16] = 3  # two of 64 latents, a 32nd of the picture
+    weights = rare(classes)
+    assert weights.shape == (8, 8)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[0, 0] / weights[7, 7] == pytest.approx((62 / 2) ** 0.5)
+    assert np.array_equal(rare(torch.zeros(64, 64)), np.ones((8, 8), np.float32))
+
+
+def test_emphasis_is_mirrored_with_its_scene(scenes: Drawn) -> None:
+    pairs = ScenePairs(scenes, "tile", mirrored=True)
+    for index in range(len(scenes)):
+        there = pairs.emphasis(index)
+        assert there.std() > 0.1
+        assert np.allclose(pairs.emphasis(index + len(scenes)), there[:, ::-1])
 
 
 @pytest.mark.parametrize("control", MAKERS)

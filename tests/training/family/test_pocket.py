@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -21,7 +22,7 @@ from models.store import BASE_FILES, CONTROL_FILES, Store
 from scripts import pocket as sheets
 from training import checkpoint, parts, pocket
 from training.config import Base as BaseSettings
-from training.family import autoencoder, card, drawn, fitting, heads, measured, obeyed, settings
+from training.family import autoencoder, base, card, drawn, fitting, heads, measured, obeyed, settings
 from training.family.recipe import CONDITIONS, RECIPES, Autoencoder, Base, Learning, Recipe, Scenes
 from training.pocket import Making
 from training.watch import GAP
@@ -79,7 +80,25 @@ def test_the_card_says_what_was_done_and_measured(made: Making) -> None:
     assert "Not measured." in nothing
 
 
-def test_controls_learn_on_and_the_rest_stays(made: Making, tmp_path: Path) -> None:
+def test_a_base_that_grows_answers_as_before_until_it_learns(made: Making, tmp_path: Path) -> None:
+    old = base.unet(replace(TINY.base, channels=(32, 32, 64)), 64)
+    fewer = (*old.config["up_block_types"][:2], "UpBlock2D")
+    torch.manual_seed(0)
+    old = type(old).from_config({**old.config, "up_block_types": fewer})
+    shutil.copytree(made.folder / "pocket" / "base", tmp_path / "base", ignore=lambda *_: {"unet"})
+    old.save_pretrained(tmp_path / "base" / "unet")
+    base.grow(replace(TINY.base, channels=(32, 32, 64)), tmp_path / "base", 64, tmp_path / "grown")
+    new = loading.read(tmp_path / "grown", "unet", torch.float32, what="grown")
+    assert len(list(new.parameters())) > len(list(old.parameters()))
+    x, text = torch.randn(2, 4, 8, 8), torch.randn(2, 77, TINY.base.width)
+    with torch.no_grad():
+        expected, found = (paper.answer(unet, x, torch.tensor([3, 900]), text) for unet in (old, new))
+    assert torch.allclose(found, expected, atol=1e-5)
+    for names in BASE_FILES:
+        assert any((tmp_path / "grown" / name).is_file() for name in names), names
+
+
+def test_base_and_controls_learn_on_and_the_rest_stays(made: Making, tmp_path: Path) -> None:
     family = made.folder / "pocket"
     recipe = replace(TINY, scenes=replace(TINY.scenes, count=9))
     further = Making(recipe, tmp_path, onwards=family)
@@ -92,10 +111,12 @@ def test_controls_learn_on_and_the_rest_stays(made: Making, tmp_path: Path) -> N
     before, after = both
     assert before.keys() == after.keys()
     changed = {name.as_posix() for name in before if before[name].read_bytes() != after[name].read_bytes()}
-    controls = {f"controls/{name}/diffusion_pytorch_model.safetensors" for name in TINY.controls}
-    assert changed == controls | {"family.json", "README.md"}
+    learnt = {f"controls/{name}/diffusion_pytorch_model.safetensors" for name in TINY.controls}
+    learnt |= {"base/unet/diffusion_pytorch_model.safetensors", "base/text_encoder/model.safetensors"}
+    assert changed == learnt | {"family.json", "README.md"}
     text = (tmp_path / "pocket" / "README.md").read_text("utf-8")
-    assert "The controls learnt on from 9 others." in text
+    assert "Base and controls learnt on from 9 others." in text
+    assert "| base, onwards | 2 | 2 | not noted |" in text
     assert "| lines, onwards | 2 | 2 | not noted |" in text
 
 
@@ -172,16 +193,17 @@ def test_latents_of_the_family_have_a_deviation_of_one(made: Making) -> None:
 def test_every_control_is_measured_between_two_ends(made: Making, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "STEPS", 3)
     base = parts.load(BaseSettings(model=str(made.base)), made.store, 0)
+    ends = measured.ends(base, made.scenes, 2)
     for name in ("lines", "inpaint", "depth", "seg", "normal", "tile", "openpose"):
         source = name if name in TINY.controls else "lines"
         control: Any = loading.read(made.control(source), "control", torch.float32, what=name)
         for convolution in paper.output_zero_convolutions(control):  # two steps alone show in no picture
             torch.nn.init.normal_(convolution.weight, generator=torch.manual_seed(0))
-        figure = measured.measure(name, control, base, made.scenes, Heads(64).eval(), count=2)
+        figure = measured.measure(name, control, base, made.scenes, Heads(64).eval(), ends)
         assert figure is not None
         assert len(figure.with_control) == len(figure.through) == 2
         assert figure.with_control != figure.without
-    assert measured.measure("depth", control, base, made.scenes, None, count=2) is None
+    assert measured.measure("depth", control, base, made.scenes, None, ends) is None
 
 
 def test_the_benchmark_has_both_ends_for_each_control(
