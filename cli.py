@@ -59,12 +59,14 @@ from pipelines.request.controls import (
     PROMPT,
     RESOLUTION,
     RUN_PARAMS,
+    SCHEDULER,
     START_PARAMS,
+    STEPS,
     UNIT_PARAMS,
 )
 from pipelines.request.fetching import Fetched, FetchRequest, Offer, in_words
 from pipelines.request.intake import Desk, source_of
-from pipelines.request.presets import PRESET_PARAMS, PRESETS
+from pipelines.request.presets import PRESET_PARAMS, PRESETS, steps_for
 from pipelines.request.units import Unit, parse_sides, parse_unit
 from pipelines.results import write_png
 from pipelines.worker import Worker
@@ -196,8 +198,11 @@ def generate(given: argparse.Namespace) -> None:
 def _run_values(given: argparse.Namespace, family: str) -> dict[str, Any]:
     """Prompts and settings by name; where a flag was left out, the preset's."""
     asked = {param.name: getattr(given, param.name) for param in OPTIONS if param not in UNIT_PARAMS}
-    preset = PRESETS[given.preset].values(family)
-    return preset | {name: value for name, value in asked.items() if value is not None}
+    known = PRESETS[given.preset].values(family)
+    known |= {name: value for name, value in asked.items() if value is not None}
+    if given.steps is None:
+        known[STEPS.name] = steps_for(known[SCHEDULER.name], int(known[STEPS.name]))
+    return known
 
 
 def info(given: argparse.Namespace) -> None:

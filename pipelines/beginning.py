@@ -1,5 +1,6 @@
 """A request made ready: prompts encoded, maps read, and each picture's first latents."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def begin(request: GenerateRequest, models: "Models", cache: ModelCache, *, in_s
         )
         states.append(state)
     unread = prompts.unread(request.prompt, *[request.negative_prompt] * guided)
-    notices = (*models.outfit.notices, *unread)
+    notices = (*models.outfit.notices, *unread, *_idle(request, hints, states[0].first))
     return Batch(states=tuple(states), maps=brought.maps, notices=notices, scene=scene)
 
 
@@ -106,6 +107,18 @@ def _hints(request: GenerateRequest, brought: Brought, models: "Models") -> tupl
         hole = brought.mask if conditions.find(unit.condition).has_hole else None
         hints.append(to_hint(unit, control, models.controls[control], map, region=region, hole=hole))
     return tuple(hints)
+
+
+def _idle(request: GenerateRequest, hints: tuple[Hint, ...], first: int) -> Iterator[str]:
+    """Words about each control that holds in no step, its window being too short."""
+    for unit, hint in zip(request.controls, hints, strict=True):
+        steps = range(first, request.steps)
+        if hint.strength and not any(hint.holds(step, request.steps) for step in steps):
+            title = conditions.find(unit.condition).title
+            yield (
+                f"{title} was not followed: from {unit.start:g} until {unit.end:g} there is no whole one of "
+                f"the {len(steps)} steps. Let it hold for longer, or take more steps."
+            )
 
 
 def _start(

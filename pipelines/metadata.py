@@ -31,6 +31,7 @@ from pipelines.request.checks import checked
 from pipelines.request.controls import NEGATIVE_PROMPT, PROMPT
 from pipelines.request.keeping import SENTENCES, Kept
 from pipelines.request.plain import entry_of
+from pipelines.request.presets import in_modes
 
 CHUNK = "armature"
 FORMAT = 1
@@ -179,7 +180,7 @@ def _request(request: GenerateRequest, limits: Limits) -> GenerateRequest:
         gate.clean_text(text, label=name, most=limits.prompt_characters)
         for name, text in ((PROMPT.label, request.prompt), (NEGATIVE_PROMPT.label, request.negative_prompt))
     )
-    known = checked(replace(request, prompt=prompt, negative_prompt=negative), limits)
+    known = in_modes(checked(replace(request, prompt=prompt, negative_prompt=negative), limits))
     for unit in known.controls:
         gate.check_values(annotators.find(unit.annotator).params, unit.values)
     if known.seed < 0:

@@ -35,6 +35,7 @@ from pipelines.request.controls import (
     PROMPT,
     RUN_PARAMS,
     START_PARAMS,
+    STEPS,
     UNIT_PARAMS,
 )
 from pipelines.request.intake import fit
@@ -401,10 +402,11 @@ def test_a_file_that_is_no_picture_is_refused(ask: Callable[..., Any], tmp_path:
         ask("/canny", **FAST, image=handle_file(text))
 
 
-def half(path: Path) -> Path:
-    """A mask of 4:3 whose left half is white."""
-    mask = Image.new("L", (400, 300))
-    mask.paste(255, (0, 0, 200, 300))
+def half(path: Path, of: Path) -> Path:
+    """A mask for a picture whose left half is white."""
+    height, width = pixels(of).shape[:2]
+    mask = Image.new("L", (width, height))
+    mask.paste(255, (0, 0, width // 2, height))
     mask.save(path)
     return path
 
@@ -424,12 +426,25 @@ def test_a_start_picture_changes_as_far_as_it_is_asked_to(ask: Callable[..., Any
 def test_a_mask_keeps_what_it_does_not_mark_bit_for_bit(
     ask: Callable[..., Any], picture: Path, tmp_path: Path
 ) -> None:
-    mask = handle_file(half(tmp_path / "mask.png"))
+    mask = handle_file(half(tmp_path / "mask.png", picture))
     (made,), _, info = ask("/canny", seed=7, mask=mask, mask_blur=0, fill="noise", **FAST)
     before = fit(pixels(picture), 128, 128, "area")
     assert np.array_equal(pixels(made)[:, 65:], before[:, 65:]), "the start is the image itself"
     assert not np.array_equal(pixels(made)[:, :63], before[:, :63])
     assert info["request"]["fill"] == "noise"
+
+
+def test_a_mask_of_another_shape_is_refused(ask: Callable[..., Any], picture: Path, tmp_path: Path) -> None:
+    Image.new("L", (300, 300), 255).save(tmp_path / "square.png")
+    with pytest.raises(AppError, match=r"another shape than the start picture.*\(PARAM_RANGE\)$"):
+        ask("/canny", mask=handle_file(tmp_path / "square.png"), **FAST)
+
+
+def test_a_scheduler_of_just_so_many_steps_takes_its_own_number(ask: Callable[..., Any]) -> None:
+    few = {name: value for name, value in FAST.items() if name != "steps"}
+    _, _, info = ask("/canny", seed=7, scheduler="ays", **few)
+    assert info["request"]["steps"] == 10
+    assert info["request"]["controls"][0]["mode"] == "strict", "which suits the built-in family"
 
 
 def test_a_canvas_grows_where_it_is_asked_to(ask: Callable[..., Any], picture: Path) -> None:
@@ -450,11 +465,12 @@ def schema(app: App, endpoint: str) -> dict[str, dict[str, Any]]:
 def test_the_schema_has_every_bound(condition: str, studio: App) -> None:
     entries = schema(studio, f"/{condition}")
     for param in (PROMPT, NEGATIVE_PROMPT, *UNIT_PARAMS, *RUN_PARAMS):
-        if param is not GUIDANCE:
+        if param not in (GUIDANCE, STEPS):
             assert entries[param.name] == param.schema()
-    assert "what suits the model" in entries["guidance"]["description"]
-    told = {"default": None, "description": entries["guidance"]["description"]}
-    assert entries["guidance"] == GUIDANCE.schema() | told
+    for param, whom in ((GUIDANCE, "the model"), (STEPS, "the scheduler")):
+        words = entries[param.name]["description"]
+        assert f"what suits {whom}" in words
+        assert entries[param.name] == param.schema() | {"default": None, "description": words}
     for param in START_PARAMS:
         assert entries[param.name] == param.schema() | {"default": None}
     assert {"init", "mask", "extend"} <= set(entries)

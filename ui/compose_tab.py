@@ -1,7 +1,7 @@
 """The Compose tab: a stack of controls that hold together, each where and as firmly as its card says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,9 +18,10 @@ from pipelines.request.controls import CONTROL, UNIT_PARAMS
 from pipelines.request.intake import Desk, Draft
 from ui import fragments
 from ui.border import shows, streams
+from ui.own_map import needs_turning
 from ui.panel import Panel
 from ui.stack import Placed, Stack, all_placed, layer, send, stack_of_cards, told
-from ui.start import Place
+from ui.start import BEGIN, Place
 from ui.uploads import uploaded
 from ui.visitors import visitor, wish
 
@@ -81,9 +82,10 @@ class ComposeTab:
         )
 
     def own_picture(self, raw: Raw) -> Path | None:
-        """The picture that the topmost map was taken out of, if one was."""
-        pictures = (placed.sent.picture for placed in all_placed(raw[self.stack], raw[self.cards]))
-        return next(filter(None, pictures), None)
+        """The picture under a map: that of what is repainted, or of the topmost that is not muted."""
+        placed = [one for one in all_placed(raw[self.stack], raw[self.cards]) if one.sent.picture]
+        placed.sort(key=lambda one: (one.muted, not one.sent.condition.has_hole))
+        return placed[0].sent.picture if placed else None
 
     def wire(self, shared: Panel, follow: Follow) -> None:
         """Connect what is inside the tab; `follow` brings a job to the panel."""
@@ -114,9 +116,16 @@ class ComposeTab:
             **private,
         )
 
-    def send(self, raw: Raw, draft: Draft, picture: Path | None, unit: Mapping[str, object]) -> Updates:
-        """Put a map on the stack, as another tab shows it."""
-        send(self._desk, raw[self.stack], raw[self.cards], draft, picture, unit)
+    def send(
+        self,
+        raw: Raw,
+        draft: Draft,
+        picture: Path | None,
+        unit: Mapping[str, object],
+        painting: object = None,
+    ) -> Updates:
+        """Put a map on the stack, as another tab shows it, with what was painted over its picture."""
+        send(self._desk, raw[self.stack], raw[self.cards], draft, picture, unit, painting)
         return {self.cards: told(raw[self.stack])}
 
     def named(self, raw: Raw) -> str:
@@ -127,16 +136,24 @@ class ComposeTab:
     def _add(self, shared: Panel, raw: Raw) -> Updates:
         path = uploaded(raw[self.picture])
         picture, condition = self._desk.picture(path), conditions.find(raw[self.condition])
+        above = all_placed(raw[self.stack], raw[self.cards])
         draft = self._desk.draft(
             condition.name,
             picture,
-            annotator=_fitting(condition, picture),
+            annotator=self._fitting(condition, picture),
             family=raw[shared.model],
-            size=raw[shared.values["size"]],
+            size="{}x{}".format(*_size(above[0])) if above else raw[shared.values["size"]],
         )
         unit = {param.name: param.default for param in UNIT_PARAMS}
         sent = self.send(raw, draft, path, unit)
         return sent | {self.notes: fragments.notes(draft.notices), self.picture: None}
+
+    def _fitting(self, condition: Condition, picture: Picture) -> str:
+        """What takes the picture for a map where it looks like one, or else finds the map in it."""
+        look = condition.kind.look(picture.pixels)
+        if look.is_map or condition.finder is None:
+            return condition.taking("negative" if needs_turning(condition, look) else "map")[0].name
+        return self._desk.first(condition).name
 
     def _refused(self, words: str) -> Updates:
         return {self.notes: fragments.notes([words], "refusal")}
@@ -146,6 +163,7 @@ class ComposeTab:
         if not placed:
             raise IMG_EMPTY("There is no control yet", todo="Send one here from its tab, or add one")
         heard = [one for one in placed if not one.muted]
+        begins = raw[shared.start.begin] != BEGIN.default
         family = raw[shared.model]
         for one in heard:
             self._refuse_missing(family, one.sent.condition.name, one.values[CONTROL.name])
@@ -155,21 +173,19 @@ class ComposeTab:
             [layer(self._desk, one) for one in heard],
             family=family,
             values=values,
-            ground=shared.start.ground(raw, self.own_picture(raw)),
+            ground=shared.start.ground(raw, self.own_picture(raw), None if begins else _painting(heard)),
             size=None if heard else _size(placed[0]),
         )
-        asked = wish(heard, values, *(raw[part] for part in shared.start.ordered))
+        asked = wish(family, heard, values, *(raw[part] for part in shared.start.ordered))
         return self._engine.submit("generate", request, owner=visitor(), wish=asked)
+
+
+def _painting(heard: Sequence[Placed]) -> object:
+    """What was painted over the picture of what is to be repainted, if anything was."""
+    painted = (one.sent.painting for one in heard if one.sent.condition.has_hole)
+    return next((value for value in painted if isinstance(value, dict) and value.get("mask")), None)
 
 
 def _size(placed: Placed) -> tuple[int, int]:
     width, height = placed.sent.card["size"]
     return width, height
-
-
-def _fitting(condition: Condition, picture: Picture) -> str:
-    """The annotator that takes the picture for a map where it looks like one, or finds the map in it."""
-    ready = condition.taking("map")[0]
-    if condition.kind.look(picture.pixels).is_map or condition.finder is None:
-        return ready.name
-    return condition.finder.name

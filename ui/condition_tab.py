@@ -80,6 +80,10 @@ class ConditionTab:
         """The file of the picture that was brought, if any."""
         return None if raw[self.picture] is None else uploaded(raw[self.picture])
 
+    def painting(self, raw: Raw) -> object:
+        """The raw value of the brush over its picture; None where it has no brush."""
+        return None if self.brush is None else raw[self.brush] or {}
+
     def method(self, raw: Raw) -> str:
         """The annotator that makes the map: one for ready maps, or the one that was chosen."""
         return self.own.method(raw) or raw[self.annotator]

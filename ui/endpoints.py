@@ -24,9 +24,17 @@ from params import Param
 from pipelines.engine import Engine
 from pipelines.request import GenerateRequest, Saved
 from pipelines.request.composing import Ground, Sides, alone
-from pipelines.request.controls import CONTROL, GUIDANCE, RESOLUTION, START_PARAMS, allowed_params
+from pipelines.request.controls import (
+    CONTROL,
+    GUIDANCE,
+    RESOLUTION,
+    SCHEDULER,
+    START_PARAMS,
+    STEPS,
+    allowed_params,
+)
 from pipelines.request.intake import TYPED, Desk, source_of
-from pipelines.request.presets import guidance_for
+from pipelines.request.presets import guidance_for, steps_for
 from ui.border import replies
 from ui.uploads import served, served_map, uploaded
 from ui.visitors import visitor
@@ -63,6 +71,7 @@ VALUES_SCHEMA = {
     "type": "object",
     "default": {},
 }
+SUITED = {GUIDANCE.name: "the model", STEPS.name: "the scheduler"}
 TYPES = {"integer": int, "number": float, "switch": bool, "choice": str, "text": str}
 JSON_TYPES = {"number": float, "string": str, "object": dict}
 
@@ -114,6 +123,8 @@ def add_endpoint(
         refuse_missing(given["model"], condition.name, given[CONTROL.name])
         if given[GUIDANCE.name] is None:
             given[GUIDANCE.name] = guidance_for(given["model"])
+        if given[STEPS.name] is None:
+            given[STEPS.name] = steps_for(given[SCHEDULER.name])
         ground = _ground(desk, image, given)
         return alone(desk, draft, family=given.pop("model"), values=given, ground=ground), draft.notices
 
@@ -126,7 +137,7 @@ def add_endpoint(
         | ({"text": TEXT_SCHEMA} if typed else {})
         | {"values": VALUES_SCHEMA}
         | {param.name: param for param in rest}
-        | {GUIDANCE.name: _suiting(next(param for param in rest if param.name == GUIDANCE.name))}
+        | {param.name: _suiting(param, SUITED[param.name]) for param in rest if param.name in SUITED}
         | {"init": INIT_SCHEMA, "mask": MASK_SCHEMA}
         | {param.name: param.schema() | {"default": None} for param in START_PARAMS}
         | {"extend": EXTEND_SCHEMA, "model": model},
@@ -134,10 +145,10 @@ def add_endpoint(
     )
 
 
-def _suiting(guidance: Param) -> dict[str, Any]:
-    """The schema of the guidance, which is what suits the model where it is left out."""
-    schema = guidance.schema()
-    words = f"{schema['description']} Left out, it is what suits the model."
+def _suiting(param: Param, whom: str) -> dict[str, Any]:
+    """The schema of a setting that is what suits something else where it is left out."""
+    schema = param.schema()
+    words = f"{schema['description']} Left out, it is what suits {whom}."
     return schema | {"default": None, "description": words}
 
 

@@ -53,7 +53,7 @@ class OwnMap:
             decided = not before and on != _at_first(self.condition)
             if not decided:
                 on = look.is_map if look else _at_first(self.condition)
-            inverted = look is not None and _needs_turning(self.condition, look)
+            inverted = look is not None and needs_turning(self.condition, look)
         return {self.switch: on, self.inverted: inverted, self.judged: picture}
 
     def method(self, raw: Raw) -> str:
@@ -118,5 +118,6 @@ def _what_for(condition: Condition) -> str:
     return condition.kind.always if _at_first(condition) else condition.taking("map")[0].help
 
 
-def _needs_turning(condition: Condition, look: Look) -> bool:
+def needs_turning(condition: Condition, look: Look) -> bool:
+    """Whether the picture is a map in reverse, whose model follows light lines on black."""
     return look.negative and condition.polarity == "white_on_black"

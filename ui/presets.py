@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from pipelines.request.presets import PRESET_PARAMS, PRESETS, SUITING, Preset, guidance_for
+from pipelines.request.presets import PRESET_PARAMS, PRESETS, SUITING, Preset, guidance_for, steps_for
 from ui.border import answers
 
 
@@ -28,6 +28,14 @@ def preset_buttons(values: Mapping[str, Component], model: Component) -> None:
 
 def _set(preset: Preset, model: object) -> list[object]:
     return list(preset.values(model).values())
+
+
+def suited_steps(scheduler: object, steps: object) -> Any:
+    """As many steps as a scheduler that was chosen can take, if it can't take those that are set."""
+    if not isinstance(steps, int | float):
+        return gr.skip()
+    nearest = steps_for(scheduler, steps)
+    return gr.skip() if nearest == steps else nearest
 
 
 def suited(model: object, guidance: object) -> Any:

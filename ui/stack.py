@@ -30,7 +30,8 @@ Entry: TypeAlias = Mapping[str, Any]
 class Sent:
     """One control as it was sent: its map is kept by its hash, and is not made again.
 
-    `picture` is what the map was taken out of, and `card` what the page is told of all this.
+    `picture` is what the map was taken out of, `painting` the raw value of a brush over it, and `card` what
+    the page is told of all this.
     """
 
     condition: Condition
@@ -39,6 +40,7 @@ class Sent:
     map: str
     control: str
     picture: Path | None
+    painting: object
     card: Entry
 
 
@@ -78,7 +80,13 @@ def told(stack: Stack) -> dict[str, Any]:
 
 
 def send(
-    desk: Desk, stack: Stack, value: Any, draft: Draft, picture: Path | None, unit: Mapping[str, object]
+    desk: Desk,
+    stack: Stack,
+    value: Any,
+    draft: Draft,
+    picture: Path | None,
+    unit: Mapping[str, object],
+    painting: object = None,
 ) -> Sent:
     """Put a control on the stack, with its raw settings. What was removed on the page is forgotten here."""
     here = {placed.sent.card["id"] for placed in all_placed(stack, value)}
@@ -98,6 +106,7 @@ def send(
         map=desk.keep(draft.map),
         control=control,
         picture=picture,
+        painting=painting,
         card={
             "id": secrets.token_hex(8),
             "title": " · ".join(filter(None, (draft.condition.title, control))),

@@ -87,19 +87,19 @@ class Start:
         """All that a generation reads, always in one order."""
         return [self.begin, self.picture, self.brush, *self.values.values(), *self.sides.values()]
 
-    def ground(self, raw: Raw, own: Path | None, brush: gr.HTML | None = None) -> Ground | None:
+    def ground(self, raw: Raw, own: Path | None, painting: object = None) -> Ground | None:
         """What the pictures of a tab begin with; None where that is noise alone.
 
-        `own` is the picture of the tab. One that has a `brush` for it begins with that, whatever was chosen.
+        `own` is the picture of the tab. One with a `painting` over it begins with that, whatever was chosen.
         """
-        if brush is None and raw[self.begin] == BEGIN.default:
+        if painting is None and raw[self.begin] == BEGIN.default:
             return None
-        picture = self._chosen(raw, own) if brush is None else own
+        picture = self._chosen(raw, own) if painting is None else own
         if picture is None:
             raise IMG_EMPTY("There is no picture to begin with", todo="Drop one in, or begin with nothing")
         return Ground(
             init=self._desk.picture(picture).pixels,
-            mask=painted(raw[brush or self.brush], picture, self._desk.limits),
+            mask=painted(raw[self.brush] if painting is None else painting, picture, self._desk.limits),
             values={name: raw[part] for name, part in self.values.items()},
             sides=Sides.of({name: raw[part] for name, part in self.sides.items()}),
         )
@@ -157,8 +157,10 @@ class Start:
     def _extended(self, raw: Raw) -> Updates:
         """Of what is not there nothing can be kept: a canvas that grows is painted from nothing, at first."""
         change = self.values[DENOISE.name]
-        grows = any(raw[part] for part in self.sides.values())
-        return {change: 1.0 if grows and raw[change] == DENOISE.default else gr.skip()}
+        usual, all_of_it = DENOISE.default, 1.0
+        if any(raw[part] for part in self.sides.values()):
+            return {change: all_of_it if raw[change] == usual else gr.skip()}
+        return {change: usual if raw[change] == all_of_it else gr.skip()}
 
 
 def _none(brush: gr.HTML, _: str) -> Updates:

@@ -13,7 +13,7 @@ from conditions import CONDITIONS
 from errors import ArmatureError
 from pipelines.engine import Engine, Job
 from pipelines.request.composing import alone
-from pipelines.request.controls import CONTROL, GUIDANCE, PROMPT, VAE
+from pipelines.request.controls import CONTROL, GUIDANCE, PROMPT, SCHEDULER, STEPS, VAE
 from pipelines.request.fetching import Shelf
 from pipelines.request.intake import TYPED, Desk, Draft
 from ui import fragments
@@ -27,7 +27,7 @@ from ui.examples import is_example, tried
 from ui.fetching import Fetches
 from ui.models_tab import ModelsTab
 from ui.panel import Board, Panel, panel, vae_choices
-from ui.presets import suited
+from ui.presets import suited, suited_steps
 from ui.shown import arranged, can_be_arranged, shown
 from ui.start import Place
 from ui.visitors import visitor, wish
@@ -155,7 +155,9 @@ class Studio:
         def sent(raw: Raw) -> Updates:
             raw, _ = self._judged(tab, raw)
             draft = self._draft(tab, shared, raw)
-            on_stack = composed.send(raw, draft, tab.own_picture(raw), tab.unit_values(raw))
+            on_stack = composed.send(
+                raw, draft, tab.own_picture(raw), tab.unit_values(raw), tab.painting(raw)
+            )
             return on_stack | _mapped(tab, draft) | {tab.sent: fragments.notes([composed.named(raw)])}
 
         tab.send.click(
@@ -191,6 +193,8 @@ class Studio:
         )
         guidance = shared.values[GUIDANCE.name]
         shared.model.input(answers(suited), [shared.model, guidance], guidance, preprocess=False, **quiet)
+        scheduler, steps = (shared.values[param.name] for param in (SCHEDULER, STEPS))
+        scheduler.input(answers(suited_steps), [scheduler, steps], steps, preprocess=False, **quiet)  # type: ignore[attr-defined]
         marks: dict[str, Any] = {
             "fn": answers(partial(self._marks, tabs, shared)),
             "inputs": {shared.model}.union(*({tab.annotator, *tab.own.switches} for tab in tabs)),
@@ -288,11 +292,10 @@ class Studio:
         draft = self._draft(tab, shared, raw)
         self._refuse_missing(raw[shared.model], tab.condition.name, raw[tab.unit[CONTROL.name]])
         values = shared.run_values(raw) | tab.unit_values(raw)
-        ground = shared.start.ground(raw, tab.own_picture(raw), tab.brush)
+        ground = shared.start.ground(raw, tab.own_picture(raw), tab.painting(raw))
         request = alone(self._desk, draft, family=raw[shared.model], values=values, ground=ground)
-        asked = wish(
-            tab.condition.name, *(raw[part] for part in (*tab.ordered, *shared.start.ordered)), values
-        )
+        parts = (*tab.ordered, *shared.start.ordered)
+        asked = wish(tab.condition.name, raw[shared.model], values, *(raw[part] for part in parts))
         return draft, self._engine.submit("generate", request, owner=visitor(), wish=asked)
 
     async def _followed(self, shared: Panel, job_id: str, board: Board) -> AsyncIterator[Updates]:

@@ -17,6 +17,8 @@ from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import DENOISE, SIDE_PARAMS, START_PARAMS, UNIT_PARAMS
 from pipelines.request.intake import Desk, Draft, fit, model_fields, settled
 
+SAME_SHAPE = 0.03  # of the sides' proportion; sizes are rounded to whole pixels
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
@@ -181,6 +183,8 @@ def lay_out(layers: Sequence[Layer], ground: Ground | None, size: tuple[int, int
     def plane(pixels: Pixels | None) -> Pixels | None:
         return None if pixels is None else grey(fit(pixels, *sizes[0], "area"))
 
+    if ground is not None and ground.mask is not None:
+        _check_shapes(ground.init, ground.mask)
     laid = Laid(
         size=sizes[0],
         maps=tuple(layer.draft.map for layer in layers),
@@ -193,6 +197,18 @@ def lay_out(layers: Sequence[Layer], ground: Ground | None, size: tuple[int, int
     if ground is None or not ground.sides:
         return laid
     return laid.grown(ground.sides, [layer.draft.condition.has_hole for layer in layers])
+
+
+def _check_shapes(init: Pixels, mask: Pixels) -> None:
+    """Refuse a mask that would be cut to size in another place than the picture below it."""
+    (height, width), (mask_height, mask_width) = init.shape[:2], mask.shape[:2]
+    if abs(np.log(width * mask_height / (height * mask_width))) > SAME_SHAPE:
+        raise PARAM_RANGE(
+            "The mask has another shape than the start picture",
+            found=f"{mask_width}x{mask_height} over {width}x{height}",
+            allowed="the same proportions",
+            todo="Bring a mask of the picture's shape",
+        )
 
 
 def grey(pixels: Pixels) -> Pixels:

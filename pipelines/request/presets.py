@@ -7,6 +7,7 @@ from params import Param, Value
 from pipelines.modes import AUTO
 from pipelines.request import GenerateRequest
 from pipelines.request.controls import GUIDANCE, SCHEDULER, STEPS
+from pipelines.schedulers import SCHEDULERS
 
 SUITING = frozenset(family.guidance for family in FAMILIES.values())  # each suits a family
 PRESET_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER)
@@ -36,6 +37,16 @@ def guidance_for(model: object) -> float:
     """What suits a model; of one that is not known, which is refused elsewhere, the usual one."""
     family = FAMILIES.get(model.partition("/")[0]) if isinstance(model, str) else None
     return float(GUIDANCE.default) if family is None else family.guidance
+
+
+def steps_for(scheduler: object, steps: float | None = None) -> int:
+    """So many steps, or the usual ones, as near as a scheduler comes: some are made for just so many."""
+    usual = int(STEPS.default)
+    wanted = usual if steps is None else int(steps)
+    known = SCHEDULERS.get(scheduler) if isinstance(scheduler, str) else None
+    if known is None:  # which is refused elsewhere
+        return wanted
+    return max(known.allowed_steps.start, min(wanted, known.allowed_steps.stop - 1))
 
 
 def in_modes(request: GenerateRequest) -> GenerateRequest:

@@ -7,7 +7,7 @@ import pytest
 from gate import LIMITS, Profile
 from models.catalogue import FAMILIES
 from pipelines.request.checks import checked
-from pipelines.request.presets import PRESET_PARAMS, PRESETS, guidance_for
+from pipelines.request.presets import PRESET_PARAMS, PRESETS, guidance_for, steps_for
 from pipelines.schedulers import SCHEDULERS
 from tests.conftest import MakeRequest
 
@@ -40,3 +40,9 @@ def test_few_steps_with_the_solver_they_were_trained_for_and_no_guidance(name: s
     assert preset.steps <= 8
     assert preset.guidance == 1
     assert SCHEDULERS[preset.scheduler].kind == f"{name.upper()}Scheduler"
+
+
+def test_where_no_steps_were_asked_for_they_are_such_as_the_scheduler_takes() -> None:
+    for name, scheduler in SCHEDULERS.items():
+        assert steps_for(name) in scheduler.allowed_steps
+        assert steps_for(name) == (10 if name == "ays" else 20)

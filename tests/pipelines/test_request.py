@@ -66,7 +66,7 @@ def test_a_good_request_passes_unchanged() -> None:
         ({"controls": (replace(UNIT, condition="inpaint"),), "init": "1" * 64}, "IMG_EMPTY"),
         ({"agreement": "yes"}, "PARAM_TYPE"),
         ({"controls": (UNIT,) * 11}, "PARAM_RANGE"),
-        ({"controls": (UNIT, replace(UNIT, mode="strict"))}, "PARAM_CHOICE"),
+        ({"controls": (UNIT, replace(UNIT, mode="loose"))}, "PARAM_CHOICE"),
         ({"controls": (replace(UNIT, layer_weights=(1.0, 3.0)),)}, "PARAM_RANGE"),
         ({"controls": (replace(UNIT, layer_weights=(1.0, True)),)}, "PARAM_TYPE"),
         ({"controls": (replace(UNIT, condition="nonsense"),)}, "PARAM_CHOICE"),

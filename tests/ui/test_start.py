@@ -131,7 +131,7 @@ def test_a_mask_counts_over_its_own_picture_only(start: Start, picture: Path) ->
 def test_a_tab_with_a_brush_begins_with_what_is_under_it(parts: tuple[Start, gr.HTML], picture: Path) -> None:
     start, own = parts
     raw = values(start) | {own: {"of": str(picture), "mask": as_painted(MARKED)}}
-    ground = start.ground(raw, picture, own)
+    ground = start.ground(raw, picture, raw[own])
     assert ground
     assert np.array_equal(ground.init, SHADES)
     assert ground.mask is not None
