@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import torch
+
 PACKAGES = ("gradio", "torch", "diffusers", "transformers", "opencv-python-headless", "numpy")
 HEAD = ("what", "ours", "other", "the other is", "bound", "median of")
 
@@ -57,13 +59,14 @@ def aligned(rows: Sequence[Row]) -> str:
 
 
 def machine() -> str:
-    """The processor, how busy it was with other things, and the versions."""
+    """The GPU if there is one, the processor, how busy it was with other things, and the versions."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    gpu = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
     return (
-        f"{(names or [platform.machine()])[0]}, {cores} cores, load {os.getloadavg()[0]:.1f} before; "
+        f"{gpu}{(names or [platform.machine()])[0]}, {cores} cores, load {os.getloadavg()[0]:.1f} before; "
         f"Python {platform.python_version()}, {versions}"
     )

@@ -1,6 +1,6 @@
 """One tab: a picture goes in, its map comes out, and Generate follows it. Made from one `Condition`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,11 @@ class ConditionTab:
     def marks(self) -> list[Component]:
         """What says what the tab lacks, and which controls there are."""
         return [self.generate, self.missing, self.lack, self.unit[CONTROL.name]]
+
+    @property
+    def marked(self) -> set[Component]:
+        """What decides on these."""
+        return {self.annotator, *self.own.switches, self.unit[CONTROL.name]}
 
     @property
     def settings(self) -> list[Component]:
@@ -177,6 +182,12 @@ def condition_tab(condition: Condition, begun: Annotator) -> ConditionTab:
         get_method=get_method,
         get_model=get_model,
     )
+
+
+def still(chosen: object, choices: Sequence[tuple[str, Any]]) -> Any:
+    """What was chosen, for as long as it can be; else the first there is."""
+    values = [value for _, value in choices]
+    return chosen if chosen in values else values[0]
 
 
 def _own_controls(name: str) -> gr.Dropdown:

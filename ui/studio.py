@@ -20,7 +20,7 @@ from ui import fragments
 from ui.annotate_tab import AnnotateTab
 from ui.border import Page, answers, shows, streams
 from ui.compose_tab import ComposeTab
-from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab
+from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab, still
 from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
 from ui.examples import is_example, tried
@@ -197,7 +197,7 @@ class Studio:
         scheduler.input(answers(suited_steps), [scheduler, steps], steps, preprocess=False, **quiet)  # type: ignore[attr-defined]
         marks: dict[str, Any] = {
             "fn": answers(partial(self._marks, tabs, shared)),
-            "inputs": {shared.model}.union(*({tab.annotator, *tab.own.switches} for tab in tabs)),
+            "inputs": {shared.model}.union(*(tab.marked for tab in tabs)),
             "outputs": [shared.model, shared.values[VAE.name], *(part for tab in tabs for part in tab.marks)],
         }
         gr.on([page.load, shared.model.change], **marks, **quiet)
@@ -354,7 +354,7 @@ class Studio:
         marks: Updates = {shared.model: gr.update(choices=list(self._desk.models))}
         marks[shared.values[VAE.name]] = gr.update(choices=vae_choices(self._desk))
         for tab in tabs:
-            marks |= self._model_marks(tab, raw[shared.model])
+            marks |= self._model_marks(tab, raw[shared.model], raw[tab.unit[CONTROL.name]])
             marks[tab.lack] = self._lack(self._lacking_of_method(tab.method(raw)))
         return marks
 
@@ -362,8 +362,11 @@ class Studio:
         found = self._missing(*what)
         return found.message if found else ""
 
-    def _model_marks(self, tab: ConditionTab, family: str) -> Updates:
-        """What a tab lacks in a family; a control of the user's own serves as well as the family's."""
+    def _model_marks(self, tab: ConditionTab, family: str, chosen: object) -> Updates:
+        """What a tab lacks in a family; a control of the user's own serves as well as the family's.
+
+        The control that was `chosen` stays so for as long as it is there.
+        """
         condition, names = tab.condition.name, self._own(family, tab.condition.name)
         by_hand = self._missing_words(family, condition)
         choices: list[tuple[str, Any]] = [(name, name) for name in names]
@@ -371,11 +374,12 @@ class Studio:
             by_hand = self._missing_words(family, condition, names[0])
         else:
             choices.insert(0, (FAMILYS_OWN, CONTROL.default))
+        chosen = still(chosen, choices)
         label = "Generate · model missing" if by_hand else "Generate"
         return {
             tab.generate: gr.update(value=label, interactive=not by_hand),
             tab.missing: self._lack(self._lacking_of_model(tab, family) if by_hand else (), by_hand),
-            tab.unit[CONTROL.name]: gr.update(choices=choices, value=choices[0][1], visible=bool(names)),
+            tab.unit[CONTROL.name]: gr.update(choices=choices, value=chosen, visible=bool(names)),
         }
 
 

@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 import gate
 from errors import ArmatureError
 from gate import LIMITS, OWN_FILES
+from models.catalogue import FAMILIES
 from pipelines import metadata, prompts, results
 from pipelines.cache import ModelCache
 from pipelines.generate import generate
@@ -245,6 +246,13 @@ def test_what_a_later_request_adds_has_a_default_in_an_older_picture(tmp_path: P
     del entry["request"]["clip_skip"], entry["request"]["controls"][0]["region"], entry["agreement"]
     path = with_texts(tmp_path / "a.png", {CHUNK: json.dumps(entry)})
     assert request_from_png(path) == REQUEST
+
+
+def test_a_mode_that_was_never_settled_is_the_one_that_suits_the_model(tmp_path: Path) -> None:
+    entry = ours()
+    entry["request"]["controls"][0]["mode"] = "auto"
+    path = with_texts(tmp_path / "a.png", {CHUNK: json.dumps(entry)})
+    assert request_from_png(path).controls[0].mode == FAMILIES[REQUEST.family].mode
 
 
 HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {

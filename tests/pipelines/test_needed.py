@@ -1,6 +1,7 @@
 """Only what is needed runs: the calls of every network in a run, and models that are loaded once."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_without_guidance_there_is_no_other_half(crowd: Studio) -> None:
     assert counted["unet"] == counted["lines encoder"] == [1] * 4
 
 
-@pytest.mark.parametrize("mode", ["control", "guess"])
+@pytest.mark.parametrize("mode", ["control", "strict", "guess"])
 def test_a_control_that_acts_on_one_half_runs_on_one(mode: str, crowd: Studio) -> None:
     counted = calls(crowd.request(crowd.unit("canny", mode=mode), count=2), crowd.cache)
     assert counted["unet"] == [4] * 4
@@ -94,6 +95,19 @@ def test_a_control_runs_while_it_holds(crowd: Studio) -> None:
     assert "normal hint" not in counted
     assert "normal encoder" not in counted
     assert len(counted["unet"]) == 8
+
+
+def test_a_control_that_holds_in_no_step_is_told(crowd: Studio) -> None:
+    request = crowd.request(crowd.unit("canny", start=0.4, end=0.6), crowd.unit("depth"), steps=6)
+    *_, result = generate(request, crowd.cache)
+    assert isinstance(result, Result)
+    (words,) = result.notices
+    assert words.startswith("Canny was not followed: from 0.4 until 0.6")
+    (longer,) = (replace(unit, end=0.7) for unit in request.controls[:1])
+    for silent in (longer, replace(request.controls[0], strength=0.0)):
+        *_, result = generate(replace(request, controls=(silent,)), crowd.cache)
+        assert isinstance(result, Result)
+        assert not result.notices
 
 
 @pytest.fixture(scope="module", params=["pocket", "sd15"])

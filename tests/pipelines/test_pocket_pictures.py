@@ -16,6 +16,7 @@ from PIL import Image
 
 from annotators.base import Pixels
 from conditions import CONDITIONS
+from models.catalogue import FAMILIES
 from models.device import Device
 from models.store import Store
 from pipelines import networks
@@ -27,7 +28,7 @@ from pipelines.request import ControlUnit, GenerateRequest, Progress, Result
 from pipelines.request.intake import fit
 
 ROOT = Path(__file__).parents[2]
-SIDE, STEPS, GUIDANCE = 128, 6, 3.0
+SIDE, STEPS, GUIDANCE = 128, 6, FAMILIES["pocket"].guidance
 # Drawings that the family never learnt (scripts/examples.py), and what is in them.
 SCENES = {
     "mlsd": "a flat illustration of a blue house with a brown roof, at midday, sunny",
@@ -57,7 +58,9 @@ def map_of(cache: ModelCache, condition: str, picture: Pixels) -> tuple[str, Pix
 
 
 def request(cache: ModelCache, condition: str, map: Pixels, prompt: str, **unit: Any) -> GenerateRequest:
-    control = ControlUnit(condition=condition, map=cache.pictures.put(map), **unit)
+    control = ControlUnit(
+        condition=condition, map=cache.pictures.put(map), **{"mode": FAMILIES["pocket"].mode} | unit
+    )
     return GenerateRequest(
         prompt=prompt,
         controls=(control,),
