@@ -73,7 +73,7 @@ VALUES_SCHEMA = {
 }
 SUITED = {GUIDANCE.name: "the model", STEPS.name: "the scheduler"}
 TYPES = {"integer": int, "number": float, "switch": bool, "choice": str, "text": str}
-JSON_TYPES = {"number": float, "string": str, "object": dict}
+JSON_TYPES = {"integer": int, "number": float, "string": str, "object": dict}
 
 Answer: TypeAlias = tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]
 
