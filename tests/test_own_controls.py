@@ -47,6 +47,7 @@ def weights(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     canny = folder / "controls" / "canny"
     for name in ("mine", "half", "wider", "broken"):
         control.save_pretrained(canny / name)
+    control.save_pretrained(folder / "controls" / "qr" / "mine")
     (canny / "half" / "diffusion_pytorch_model.safetensors").unlink()
     config = json.loads((canny / "wider" / "config.json").read_text())
     (canny / "wider" / "config.json").write_text(json.dumps(config | {"cross_attention_dim": 768}))
@@ -144,7 +145,6 @@ def test_what_it_lacks_is_said(weights: Store) -> None:
 def test_a_condition_that_the_family_has_no_control_for_works_with_ones_own(
     weights: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
 ) -> None:
-    shutil.copytree(weights.weights / "controls" / "canny" / "mine", weights.weights / "controls/qr/mine")
     request = make_request()
     units = tuple(replace(unit, condition="qr") for unit in request.controls)
     assert made(replace(request, controls=units), "mine", weights, pictures, cpu).any()
