@@ -30,6 +30,7 @@ TOKEN = re.compile(
     r"|[^\\()\[\]:]++|.",
     re.DOTALL,
 )
+AND = " AND "  # between the prompts that other programs mix
 BREAK = re.compile(r"\bBREAK\b")
 CHANGING = re.compile(r"(?<!\\)\[(?:[^\[\]|:]*+:[^\[\]|:]*+:\s*+[0-9.]++\s*+|[^\[\]|]++\|[^\[\]]*+)\]")
 TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<name>[^<>:]++)(?::(?P<weights>[^<>]*+))?+>", re.I)
@@ -99,12 +100,15 @@ def parse(prompt: str) -> tuple[tuple[Span, ...], ...]:
 
 def unread(*prompts: str) -> tuple[str, ...]:
     """What the artist should know of words that would mean more elsewhere."""
-    found = (CHANGING.search(prompt) for prompt in prompts)
-    return tuple(
+    changing = (
         f"“{place[0][:60]}” is read as words that count less: prompts do not change along the way here."
-        for place in found
+        for place in map(CHANGING.search, prompts)
         if place
     )
+    composed = (
+        "“AND” is read as a word: here all of a prompt is one." for prompt in prompts if AND in prompt
+    )
+    return (*changing, *composed)
 
 
 def _weighed(prompt: str) -> Iterator[Span]:

@@ -226,6 +226,12 @@ def test_what_changes_along_the_way_elsewhere_is_told(prompt: str, told: str) ->
     assert [f"“{told}”" in notice for notice in notices] == ([True] if told else [])
 
 
+def test_prompts_that_are_mixed_elsewhere_are_told() -> None:
+    (notice,) = unread("a cat AND a dog", "fog and rain")
+    assert notice.startswith("“AND” is read as a word")
+    assert not unread("sAND dunes", "ANDY", "a cat and a dog")
+
+
 @pytest.mark.parametrize(
     ("prompt", "words_of_it", "found"),
     [
