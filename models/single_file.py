@@ -19,8 +19,8 @@ from errors import MODEL_KEYS, MODEL_NUMERIC
 from models import original_names as names
 from models.inspect.forms import header
 from models.inspect.headers import Header
+from models.layout import CONTROL_FILES
 from models.original_names import Naming
-from models.store import CONTROL_FILES
 
 log = logging.getLogger(__name__)
 

@@ -15,24 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from errors import MODEL_CORRUPT, MODEL_MISSING
+from models import inspect
 from models.catalogue import FAMILIES, SAFETY, Weight, family_of, own_base
+from models.layout import BASE_FILES, CONTROL_FILES
 
 HALF = ".fp16."  # in the name of a file in half precision on the Hub
-# What must be there: of each tuple one file.
-BASE_FILES: tuple[tuple[str, ...], ...] = (
-    ("scheduler/scheduler_config.json",),
-    ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
-    ("text_encoder/config.json",),
-    ("text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"),
-    ("unet/config.json",),
-    ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"),
-    ("vae/config.json",),
-    ("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"),
-)
-CONTROL_FILES: tuple[tuple[str, ...], ...] = (
-    ("config.json",),
-    ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"),
-)
 # What a base in one file does not hold, and takes from its family.
 TOKENIZER_FILES = BASE_FILES[1:2]
 CONFIGS = Path(__file__).parent / "configs"
@@ -284,7 +271,10 @@ class Store:
         return sum(path.stat().st_size for path in found if path and path.suffix == ".safetensors")
 
     def scheduler_config(self, family: str) -> Mapping[str, Any]:
-        """The noise schedule of a family's base, as diffusers' `from_config` takes it."""
+        """The noise schedule of a family's base, as diffusers' `from_config` takes it.
+
+        A single file has that of its family, and its header may say that it predicts something else.
+        """
         base = self.base(family)
         folder = self.configs(family) if base.is_file() else base
         path = folder / "scheduler" / "scheduler_config.json"
@@ -298,7 +288,8 @@ class Store:
             raise MODEL_CORRUPT(
                 f"The noise schedule of {title(family)} can't be read", todo="Fetch the file again"
             )
-        return config
+        predicts_v = base.is_file() and inspect.look(base).predicts_v
+        return config | {"prediction_type": "v_prediction"} if predicts_v else config
 
     def _base_missing(self, family: str) -> tuple[str, ...]:
         base = self.base(family)

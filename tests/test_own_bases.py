@@ -91,6 +91,23 @@ def test_a_control_in_one_file_steers_as_its_folder_does(
     assert np.array_equal(familys, painted(replace(request, controls=units), weights, pictures, cpu))
 
 
+def test_a_file_that_is_marked_so_paints_as_a_base_that_predicts_v(
+    copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
+) -> None:
+    """The mark in its header is all that such a file says of it; a folder has it in its schedule."""
+    marked = load_file(copy.own_bases / MINE) | {"v_pred": torch.zeros(0)}
+    save_file(marked, copy.own_bases / "v.safetensors")
+    schedule = copy.own_bases / "folder" / "scheduler" / "scheduler_config.json"
+    schedule.write_text(json.dumps({**json.loads(schedule.read_text()), "prediction_type": "v_prediction"}))
+    assert copy.scheduler_config("pocket/v.safetensors") == copy.scheduler_config("pocket/folder")
+    assert copy.scheduler_config(f"pocket/{MINE}") == copy.scheduler_config("pocket")
+    request = make_request()
+    names = (MINE, "v.safetensors", "folder")
+    plain, file, folder = (painted(replace(request, base=name), copy, pictures, cpu) for name in names)
+    assert np.array_equal(file, folder)
+    assert not np.array_equal(file, plain)
+
+
 def test_all_bases_share_the_familys_controls(
     weights: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
 ) -> None:

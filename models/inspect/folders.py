@@ -10,7 +10,7 @@ from errors import MODEL_CORRUPT, MODEL_MISSING, MODEL_UNSAFE, ArmatureError
 from models.inspect import kinds, nets
 from models.inspect.kinds import Kind
 from models.inspect.nets import Architecture, Net
-from models.store import BASE_FILES, CONTROL_FILES
+from models.layout import BASE_FILES, CONTROL_FILES
 
 LARGEST_CONFIG = 2**20  # bytes
 # Of a text encoder the weights have another name, for it comes from another library.

@@ -18,7 +18,8 @@ from errors import ArmatureError, ours
 from gate import LIMITS, Profile
 from models.catalogue import FAMILIES
 from models.hub import Hub
-from models.store import BASE_FILES, Store
+from models.layout import BASE_FILES
+from models.store import Store
 from pipelines import bundles, fetching, home, manifest
 from pipelines.engine import Engine
 from pipelines.fetching import Fetching
