@@ -46,7 +46,7 @@ def require(store: Store, family: str, control: str) -> None:
             found=f"no weights/controls/{control}"[:150],
             todo="Put it there, or choose another control",
         )
-    bases.refuse_links(store.weights, path)
+    bases.refuse_links(path, store.weights / "controls", store.weights)
     inspect.require_control(inspect.look(path), bases.net_of(store, family), title)
     differences = _differences(path, store.configs(family) / "unet")
     if differences:

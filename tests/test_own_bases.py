@@ -285,6 +285,37 @@ def test_row_93_a_link_to_a_control_outside_is_refused(copy: Store, tmp_path: Pa
     assert error.code.name == "NOT_ALLOWED"
 
 
+def moved_and_linked(folder: Path, to: Path) -> None:
+    """The folder elsewhere, and in its place a link to it: how people keep large files on another disk."""
+    shutil.move(folder, to)
+    folder.symlink_to(to)
+
+
+def test_a_folder_of_models_that_is_itself_a_link_is_looked_into(copy: Store, tmp_path: Path) -> None:
+    offered = bases.models(copy)
+    assert offered
+    (tmp_path / "mnt").mkdir()
+    moved_and_linked(copy.own_bases, tmp_path / "mnt" / "models")
+    moved_and_linked(copy.weights / "controls", tmp_path / "mnt" / "steering")
+    assert bases.models(copy) == offered
+    assert own.controls(copy, "pocket", "canny") == ("steers.safetensors",)
+    assert home.lack(copy, f"pocket/{MINE}", "canny", "steers.safetensors") is None
+    load(copy, ModelKey(part="unet", family=f"pocket/{MINE}"), torch.float32)
+    for place in (copy.own_bases, copy.weights / "controls" / "canny"):
+        (place / "away.safetensors").symlink_to(tmp_path / "away.safetensors")
+    (tmp_path / "away.safetensors").write_bytes((copy.own_bases / MINE).read_bytes())
+    assert bases.models(copy) == offered
+    for asked in (("pocket/away.safetensors", "canny"), ("pocket", "canny", "away.safetensors")):
+        error = home.lack(copy, *asked)
+        assert error is not None
+        assert error.code.name == "NOT_ALLOWED"
+
+
+def test_a_link_from_one_folder_of_models_to_another_is_followed(copy: Store) -> None:
+    moved_and_linked(copy.own_bases / "folder", copy.weights / "shelf")
+    assert "pocket/folder" in dict(bases.models(copy)).values()
+
+
 def test_the_page_and_the_endpoint_offer_it(weights: Store, tmp_path: Path) -> None:
     picture = handle_file(draw_scene(tmp_path / "scene.png", 160, 160))
     own_weights = Path(shutil.copytree(weights.weights, tmp_path / "weights"))
