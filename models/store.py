@@ -17,7 +17,7 @@ from typing import Any
 from errors import MODEL_CORRUPT, MODEL_MISSING
 from models import inspect
 from models.catalogue import FAMILIES, SAFETY, Weight, family_of, own_base
-from models.layout import BASE_FILES, CONTROL_FILES
+from models.layout import BASE_FILES, CONTROL_FILES, model_at
 
 HALF = ".fp16."  # in the name of a file in half precision on the Hub
 # What a base in one file does not hold, and takes from its family.
@@ -72,7 +72,7 @@ class Store:
     def base(self, model: str) -> Path:
         """The diffusers folder of a model's base; of a base of one's own, the folder or the file."""
         name = own_base(model)
-        return self.own_bases / name if name else self.weights / model / "base"
+        return model_at(self.own_bases / name) if name else self.weights / model / "base"
 
     def configs(self, model: str) -> Path:
         """The folder with the configurations of a model's parts; a single file has those of its family."""
@@ -89,7 +89,7 @@ class Store:
     def control(self, family: str, name: str) -> Path:
         """The folder of one control's network; one with a slash is one's own, or a file (models/own.py)."""
         if "/" in name:
-            return self.weights / "controls" / name
+            return model_at(self.weights / "controls" / name)
         known = family_of(family)
         folder = self.weights / known.name / "controls" / name
         control = known.control(name)

@@ -22,6 +22,7 @@ from models.store import Store
 from pipelines import home
 from pipelines.cache import ModelCache
 from pipelines.generate import generate
+from pipelines.own_stock import own_files
 from pipelines.pictures import PictureStore
 from pipelines.request import GenerateRequest, Result
 from pipelines.request.checks import checked
@@ -283,6 +284,42 @@ def test_row_93_a_link_to_a_control_outside_is_refused(copy: Store, tmp_path: Pa
     error = home.lack(copy, "pocket", "canny", "linked.safetensors")
     assert error is not None
     assert error.code.name == "NOT_ALLOWED"
+
+
+def alone(path: Path, folder: Path) -> None:
+    """The file in a folder of its own, with what sites of models put beside it."""
+    folder.mkdir()
+    path.rename(folder / "model-1.safetensors")
+    for name in ("model-1.preview.png", "README.md", "._model-1.safetensors"):
+        (folder / name).write_bytes(b"x")
+
+
+def test_a_file_alone_in_a_folder_is_the_model(
+    copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
+) -> None:
+    request = make_request()
+    familys = painted(request, copy, pictures, cpu)
+    canny = copy.weights / "controls" / "canny"
+    alone(copy.own_bases / MINE, copy.own_bases / "boxed")
+    alone(canny / "steers.safetensors", canny / "packed")
+    assert ("boxed (Pocket)", "pocket/boxed") in bases.models(copy)
+    assert own.controls(copy, "pocket/boxed", "canny") == ("packed",)
+    assert home.lack(copy, "pocket/boxed", "canny", "packed") is None
+    units = tuple(replace(unit, control="packed") for unit in request.controls)
+    boxed = painted(replace(request, base="boxed", controls=units), copy, pictures, cpu)
+    assert np.array_equal(familys, boxed)
+
+
+def test_two_files_in_a_folder_are_no_model_and_are_not_offered(copy: Store) -> None:
+    canny = copy.weights / "controls" / "canny"
+    for path in (copy.own_bases / MINE, canny / "steers.safetensors"):
+        (path.parent / "two").mkdir()
+        for name in ("a", "b"):
+            shutil.copy(path, path.parent / "two" / f"{name}.safetensors")
+    assert "pocket/two" not in dict(bases.models(copy)).values()
+    assert "two" not in own.controls(copy, "pocket", "canny")
+    for file in own_files(copy):
+        assert ("2 safetensors files" in file.refusal) == file.place.endswith("two"), file
 
 
 def moved_and_linked(folder: Path, to: Path) -> None:

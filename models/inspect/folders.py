@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import MODEL_CORRUPT, MODEL_MISSING, MODEL_UNSAFE, ArmatureError
+from models import layout
 from models.inspect import kinds, nets
 from models.inspect.kinds import Kind
 from models.inspect.nets import Architecture, Net
@@ -87,12 +88,12 @@ def _base(folder: Path) -> Model:
 
 def only_file(folder: Path) -> Path:
     """The one model file of a folder without a configuration."""
-    files = sorted(folder.glob("*.safetensors"))
-    if len(files) == 1:
-        return files[0]
+    path = layout.model_at(folder)
+    if path != folder:
+        return path
     raise MODEL_MISSING(
         f"The folder {folder.name} holds no model that is known here",
-        found=f"{len(files)} safetensors files, and no model_index.json or config.json",
+        found=f"{len(layout.files_in(folder))} safetensors files, and no model_index.json or config.json",
         todo="Choose the file itself, or a folder in diffusers' layout",
     )
 
