@@ -1,6 +1,7 @@
 """Models that are folders, in diffusers' layout: told by their configurations, complete or refused."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from errors import MODEL_CORRUPT, MODEL_MISSING, MODEL_UNSAFE, ArmatureError
 from models import layout
 from models.inspect import kinds, nets
+from models.inspect.forms import CONVERT
 from models.inspect.kinds import Kind
 from models.inspect.nets import Architecture, Net
 from models.layout import BASE_FILES, CONTROL_FILES
@@ -119,7 +121,7 @@ def _lacking(folder: Path, missing: list[tuple[str, ...]]) -> ArmatureError:
             f"The weights of {folder.name} are pickled: opening them can run code",
             found=pickled[0],
             allowed=missing[0][0],
-            todo=f"Convert them once: .venv/bin/python cli.py weights convert {pickled[0]}",
+            todo=CONVERT.replace("FILE", shlex.quote(f"{folder.name}/{pickled[0]}")),
         )
     return MODEL_MISSING(
         f"The folder {folder.name} is not complete",
