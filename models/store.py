@@ -16,7 +16,7 @@ from typing import Any
 
 from errors import MODEL_CORRUPT, MODEL_MISSING
 from models import inspect
-from models.catalogue import FAMILIES, SAFETY, Weight, family_of, own_base
+from models.catalogue import FAMILIES, SAFETY, TOKENIZER, Weight, family_of, own_base
 from models.layout import BASE_FILES, CONTROL_FILES, model_at
 
 HALF = ".fp16."  # in the name of a file in half precision on the Hub
@@ -161,7 +161,7 @@ class Store:
             if own_base(family) and not self.base(family).is_file():
                 return f"Put it into {self.own_bases.name}, or choose another model"
             patterns = '--include "tokenizer/*"' if own_base(family) else BASE_PATTERNS
-            bundles += [] if own_base(family) else [family]
+            bundles.append(f"{entry.name}/{TOKENIZER}" if own_base(family) else family)
             commands.append(self._command(entry.base, f"{entry.name}/base", patterns))
         if known and known.weight and self._control_missing(family, known.name):
             bundles.append(f"{entry.name}/{known.name}")
@@ -184,6 +184,10 @@ class Store:
             return ()
         paths = tuple(first for first, *_ in CONTROL_FILES)
         return self._wanted(known.weight, self.control(family, control), paths, CONTROL_FILES)
+
+    def tokenizer_wanted(self, family: str) -> tuple[Wanted, ...]:
+        """The files of a family's base that a base in one file takes from it."""
+        return tuple(file for file in self.wanted(family) if file.path.startswith(f"{TOKENIZER}/"))
 
     def annotator_wanted(self, weights: Iterable[Weight]) -> tuple[Wanted, ...]:
         """The files of an annotator, as they are fetched."""

@@ -19,13 +19,16 @@ from gate import LIMITS
 from models import bases, own
 from models.loading import ModelKey, load
 from models.store import Store
-from pipelines import home
+from pipelines import bundles, home
 from pipelines.cache import ModelCache
+from pipelines.fetching import Fetching
 from pipelines.generate import generate
 from pipelines.own_stock import own_files
 from pipelines.pictures import PictureStore
 from pipelines.request import GenerateRequest, Result
 from pipelines.request.checks import checked
+from pipelines.shelf import WeightsShelf
+from settings import Settings
 from tests.browsing import draw_scene
 from tests.conftest import MakeRequest
 from tests.models import made_files
@@ -200,11 +203,21 @@ def test_what_can_not_paint_is_refused_in_words_before_it_is_loaded(fault: str, 
 def test_a_base_of_stable_diffusion_takes_the_familys_tokenizer(copy: Store) -> None:
     write(copy.own_bases / "big.safetensors", made_files.checkpoint())
     assert ("big.safetensors (Stable Diffusion 1.5)", "sd15/big.safetensors") in bases.models(copy)
+    shelf = WeightsShelf(fetching=Fetching(weights=copy.weights, hub=Settings().hub), open=True)
+    assert shelf.lacking_of_model("sd15/big.safetensors", "canny") == ("sd15/tokenizer", "sd15/canny")
+    assert shelf.lacking_of_model("sd15/../pocket/base", "canny") == ("sd15/canny",)
+    (bundle,) = bundles.named(copy, ["sd15/tokenizer"])
+    assert {file.path for file in bundle.missing} == {
+        f"tokenizer/{name}"
+        for name in ("tokenizer_config.json", "special_tokens_map.json", "merges.txt", "vocab.json")
+    }
     lack = home.lacking(copy, "sd15/big.safetensors", "canny")
+    assert "cli.py weights get sd15/tokenizer sd15/canny in the project's folder" in lack
     assert "sd15/base/tokenizer/tokenizer.json" in lack
     assert '--include "tokenizer/*" --local-dir weights/sd15/base' in lack
     shutil.copytree(copy.base("pocket") / "tokenizer", copy.base("sd15") / "tokenizer")
     assert copy.missing("sd15/big.safetensors") == ()
+    assert shelf.lacking_of_model("sd15/big.safetensors", "canny") == ("sd15/canny",)
     assert "sd15/controls/canny" in home.lacking(copy, "sd15/big.safetensors", "canny")
     assert copy.scheduler_config("sd15/big.safetensors")["beta_end"] == 0.012
 
