@@ -321,8 +321,9 @@ def verify_weights(given: argparse.Namespace) -> int:
 
 def convert_weights(given: argparse.Namespace) -> None:
     """Keep the tensors of a pickled file as safetensors; what else it holds is refused, and never run."""
-    target = given.target or converting.default_target(given.source)
-    found = converting.convert(given.source, target, LIMITS[settings.from_process().profile])
+    source = converting.find(given.source, given.weights)
+    target = given.target or converting.default_target(source)
+    found = converting.convert(source, target, LIMITS[settings.from_process().profile])
     if given.json:
         place = found.kind.folder and f"weights/{found.kind.folder}"
         _print_json({"file": _named(target), "kind": found.title, "belongs_in": place, "bytes": found.size})
@@ -859,7 +860,8 @@ def _add_weights(commands: Any) -> None:
             sub.add_argument("--yes", action="store_true", help="fetch without asking")
             sub.add_argument("--again", action="store_true", help="also what is here already")
         if command is convert_weights:
-            sub.add_argument("source", metavar="FILE", type=Path, help="a .ckpt, .pt, .pth or .bin file")
+            what = "a .ckpt, .pt, .pth or .bin file, or the name of one in the weights"
+            sub.add_argument("source", metavar="FILE", type=Path, help=what)
             out = "the new file; else beside the old one"
             sub.add_argument("target", metavar="OUT", type=Path, nargs="?", help=out)
         if command is transfer_weights:

@@ -43,7 +43,7 @@ def family_of_base(store: Store, path: Path) -> str:
             allowed="at most 200 characters, and no dot at the beginning",
             todo="Rename it",
         )
-    refuse_links(store.bases or store.weights, path)
+    refuse_links(path, store.own_bases, store.bases or store.weights)
     found = inspect.look(path)
     inspect.require_kind(found, "checkpoint", "base", as_what="a base: a whole checkpoint")
     if found.net is not None and found.net.latents != LATENTS:
@@ -63,11 +63,14 @@ def family_of_base(store: Store, path: Path) -> str:
     )
 
 
-def refuse_links(root: Path, path: Path) -> None:
-    """Refuse a file or folder that is, or holds, a link to somewhere outside of a folder."""
-    inside = root.resolve()
-    places = [path, *(place for place in path.rglob("*") if place.is_symlink())]
-    if not all(place.resolve().is_relative_to(inside) for place in places):
+def refuse_links(path: Path, *roots: Path) -> None:
+    """Refuse a file or folder that is, or holds, a link to somewhere outside of some folders.
+
+    These may be links themselves: whoever put one there has the models on another disk.
+    """
+    inside = [root.resolve() for root in roots]
+    places = [place.resolve() for place in (path, *path.rglob("*")) if place == path or place.is_symlink()]
+    if not all(any(place.is_relative_to(root) for root in inside) for place in places):
         raise NOT_ALLOWED(
             f"{path.name} is a link that leads out of the folder of models",
             allowed="files that lie in it",

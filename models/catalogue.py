@@ -68,6 +68,8 @@ class Family:
 
 RAIL = "CreativeML OpenRAIL-M"
 CONTROL = 723_000_000  # bytes of a control of Stable Diffusion 1.5
+TOKENIZER = "tokenizer"  # what a base in one file takes from its family; fetched alone under this name
+TOKENIZER_SIZE = 1_590_000  # about how many bytes
 
 
 def _v11(name: str, hub_name: str, *, pooled: bool = False) -> Control:

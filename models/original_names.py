@@ -34,6 +34,12 @@ VAE_ATTENTION: Mapping[str, str] = {
     "to_v": "v",
     "to_out.0": "proj_out",
 }
+OLDER_ATTENTION: Mapping[str, str] = {
+    "to_q": "query",
+    "to_k": "key",
+    "to_v": "value",
+    "to_out.0": "proj_attn",
+}
 
 
 def of_unet(name: str, config: Config) -> str:
@@ -112,6 +118,14 @@ def of_vae(name: str, config: Config) -> str:
         stem, _, last = rest.rpartition(".")
         return f"{side}.mid.attn_1.{VAE_ATTENTION[stem]}.{last}"
     return name.replace("conv_norm_out", "norm_out")
+
+
+def of_older_vae(name: str, config: Config) -> str:
+    """What older versions of diffusers called a tensor of an autoencoder."""
+    stem, attention, rest = name.partition(".attentions.")
+    place, _, inner = rest.partition(".")
+    layer, _, last = inner.rpartition(".")
+    return f"{stem}{attention}{place}.{OLDER_ATTENTION.get(layer, layer)}.{last}" if attention else name
 
 
 def of_text(name: str, config: Config) -> str:

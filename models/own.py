@@ -6,7 +6,7 @@ A base takes the controls that were made for its architecture, whoever trained t
 import re
 from pathlib import Path
 
-from errors import MODEL_MISSING, MODEL_PAIRING, ArmatureError
+from errors import MODEL_MISSING, MODEL_PAIRING, PARAM_CHOICE, ArmatureError
 from models import bases, inspect
 from models.catalogue import family_of
 from models.inspect import SHARED, config_of
@@ -35,18 +35,30 @@ def _can_steer(store: Store, family: str, condition: str, name: str) -> bool:
     return True
 
 
+def refuse_name(name: str) -> None:
+    """Refuse a name that no control can have here, whether there is a file of that name or not."""
+    if not NAME.fullmatch(name):
+        raise PARAM_CHOICE(
+            "The name of this control can't be used",
+            found=repr(name)[:70],
+            allowed="at most 120 Latin letters, digits, spaces and . _ ( ) + -, a letter or digit first",
+            todo="Rename it",
+        )
+
+
 def require(store: Store, family: str, control: str) -> None:
     """Refuse a control that is not there, is none, or was made for another base than the family's."""
     name = control.partition("/")[2]
     path = store.control(family, control)
     title = family_of(family).title
-    if not NAME.fullmatch(name) or not path.exists():
+    refuse_name(name)
+    if not path.exists():
         raise MODEL_MISSING(
             "There is no such control here",
             found=f"no weights/controls/{control}"[:150],
             todo="Put it there, or choose another control",
         )
-    bases.refuse_links(store.weights, path)
+    bases.refuse_links(path, store.weights / "controls", store.weights)
     inspect.require_control(inspect.look(path), bases.net_of(store, family), title)
     differences = _differences(path, store.configs(family) / "unet")
     if differences:

@@ -19,8 +19,8 @@ from errors import MODEL_KEYS, MODEL_NUMERIC
 from models import original_names as names
 from models.inspect.forms import header
 from models.inspect.headers import Header
+from models.layout import CONTROL_FILES
 from models.original_names import Naming
-from models.store import CONTROL_FILES
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +36,17 @@ BESIDE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where a network lies in a file: its names there, and what may stand before them."""
+    """Where a network lies in a file: its names there, beside those here, and what may stand before."""
 
-    naming: Naming
+    namings: tuple[Naming, ...]
     prefixes: tuple[str, ...]
 
 
-UNET = Layout(naming=names.of_unet, prefixes=("model.diffusion_model.", ""))
-CONTROL = Layout(naming=names.of_control, prefixes=("control_model.", ""))
-VAE = Layout(naming=names.of_vae, prefixes=("first_stage_model.", ""))
-TEXT = Layout(naming=names.of_text, prefixes=("cond_stage_model.transformer.", ""))
-AS_BUILT = Layout(naming=lambda name, config: name, prefixes=("",))
+UNET = Layout(namings=(names.of_unet,), prefixes=("model.diffusion_model.", ""))
+CONTROL = Layout(namings=(names.of_control,), prefixes=("control_model.", ""))
+VAE = Layout(namings=(names.of_vae, names.of_older_vae), prefixes=("first_stage_model.", ""))
+TEXT = Layout(namings=(names.of_text,), prefixes=("cond_stage_model.transformer.", ""))
+AS_BUILT = Layout(namings=(), prefixes=("",))
 
 
 def unet(path: Path, config: Mapping[str, Any], dtype: torch.dtype) -> nn.Module:
@@ -147,8 +147,8 @@ def _places(wanted: Iterable[str], found: Header, layout: Layout, config: Any) -
     """Where in the file each tensor of the network is, as far as it is there."""
     places = {}
     for name in wanted:
-        original = layout.naming(name, config)
-        candidates = [f"{prefix}{known}" for prefix in layout.prefixes for known in (original, name)]
+        known = (*(naming(name, config) for naming in layout.namings), name)
+        candidates = [f"{prefix}{one}" for prefix in layout.prefixes for one in known]
         place = next((one for one in candidates if one in found.tensors), None)
         if place is not None:
             places[name] = place

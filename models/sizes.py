@@ -13,7 +13,8 @@ from models.loading import ModelKey, folder_of
 from models.store import Store
 
 FOLDERS: Mapping[str, str] = {"text": "text_encoder", "unet": "unet", "vae": "vae"}
-PREFIXES: Mapping[str, str] = {  # of the parts of a base in a single file
+PREFIXES: Mapping[str, str] = {  # of what lies in a single file beside other parts
+    "control": "control_model.",
     "text": "cond_stage_model.",
     "unet": "model.diffusion_model.",
     "vae": "first_stage_model.",
@@ -43,7 +44,9 @@ def foretold(store: Store, key: ModelKey, dtype: torch.dtype) -> int | None:
 
 def _bytes(path: Path, dtype: torch.dtype, begins: str) -> int:
     with safe_open(path, "pt") as file:
-        names = [name for name in file.keys() if name.startswith(begins)]  # noqa: SIM118 - it is no mapping
+        every = list(file.keys())
+        # a control or a VAE that is alone in its file need not begin so
+        names = [name for name in every if name.startswith(begins)] or every
         slices = [file.get_slice(name) for name in names]
         return sum(
             torch.Size(one.get_shape()).numel() * KEPT.get(one.get_dtype(), dtype.itemsize) for one in slices

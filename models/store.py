@@ -15,24 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from errors import MODEL_CORRUPT, MODEL_MISSING
-from models.catalogue import FAMILIES, SAFETY, Weight, family_of, own_base
+from models import inspect
+from models.catalogue import FAMILIES, SAFETY, TOKENIZER, Weight, family_of, own_base
+from models.layout import BASE_FILES, CONTROL_FILES, model_at
 
 HALF = ".fp16."  # in the name of a file in half precision on the Hub
-# What must be there: of each tuple one file.
-BASE_FILES: tuple[tuple[str, ...], ...] = (
-    ("scheduler/scheduler_config.json",),
-    ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
-    ("text_encoder/config.json",),
-    ("text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"),
-    ("unet/config.json",),
-    ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"),
-    ("vae/config.json",),
-    ("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"),
-)
-CONTROL_FILES: tuple[tuple[str, ...], ...] = (
-    ("config.json",),
-    ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"),
-)
 # What a base in one file does not hold, and takes from its family.
 TOKENIZER_FILES = BASE_FILES[1:2]
 CONFIGS = Path(__file__).parent / "configs"
@@ -85,7 +72,7 @@ class Store:
     def base(self, model: str) -> Path:
         """The diffusers folder of a model's base; of a base of one's own, the folder or the file."""
         name = own_base(model)
-        return self.own_bases / name if name else self.weights / model / "base"
+        return model_at(self.own_bases / name) if name else self.weights / model / "base"
 
     def configs(self, model: str) -> Path:
         """The folder with the configurations of a model's parts; a single file has those of its family."""
@@ -102,7 +89,7 @@ class Store:
     def control(self, family: str, name: str) -> Path:
         """The folder of one control's network; one with a slash is one's own, or a file (models/own.py)."""
         if "/" in name:
-            return self.weights / "controls" / name
+            return model_at(self.weights / "controls" / name)
         known = family_of(family)
         folder = self.weights / known.name / "controls" / name
         control = known.control(name)
@@ -174,7 +161,7 @@ class Store:
             if own_base(family) and not self.base(family).is_file():
                 return f"Put it into {self.own_bases.name}, or choose another model"
             patterns = '--include "tokenizer/*"' if own_base(family) else BASE_PATTERNS
-            bundles += [] if own_base(family) else [family]
+            bundles.append(f"{entry.name}/{TOKENIZER}" if own_base(family) else family)
             commands.append(self._command(entry.base, f"{entry.name}/base", patterns))
         if known and known.weight and self._control_missing(family, known.name):
             bundles.append(f"{entry.name}/{known.name}")
@@ -197,6 +184,10 @@ class Store:
             return ()
         paths = tuple(first for first, *_ in CONTROL_FILES)
         return self._wanted(known.weight, self.control(family, control), paths, CONTROL_FILES)
+
+    def tokenizer_wanted(self, family: str) -> tuple[Wanted, ...]:
+        """The files of a family's base that a base in one file takes from it."""
+        return tuple(file for file in self.wanted(family) if file.path.startswith(f"{TOKENIZER}/"))
 
     def annotator_wanted(self, weights: Iterable[Weight]) -> tuple[Wanted, ...]:
         """The files of an annotator, as they are fetched."""
@@ -284,7 +275,10 @@ class Store:
         return sum(path.stat().st_size for path in found if path and path.suffix == ".safetensors")
 
     def scheduler_config(self, family: str) -> Mapping[str, Any]:
-        """The noise schedule of a family's base, as diffusers' `from_config` takes it."""
+        """The noise schedule of a family's base, as diffusers' `from_config` takes it.
+
+        A single file has that of its family, and its header may say that it predicts something else.
+        """
         base = self.base(family)
         folder = self.configs(family) if base.is_file() else base
         path = folder / "scheduler" / "scheduler_config.json"
@@ -298,7 +292,8 @@ class Store:
             raise MODEL_CORRUPT(
                 f"The noise schedule of {title(family)} can't be read", todo="Fetch the file again"
             )
-        return config
+        predicts_v = base.is_file() and inspect.look(base).predicts_v
+        return config | {"prediction_type": "v_prediction"} if predicts_v else config
 
     def _base_missing(self, family: str) -> tuple[str, ...]:
         base = self.base(family)

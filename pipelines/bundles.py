@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from annotators import ANNOTATORS
 from errors import PARAM_CHOICE
-from models.catalogue import FAMILIES, SAFETY
+from models.catalogue import FAMILIES, SAFETY, TOKENIZER, TOKENIZER_SIZE
 from models.store import Store, Wanted
 
 
@@ -34,7 +34,7 @@ class Bundle:
 
 @lru_cache(maxsize=8)
 def all_bundles(store: Store) -> Mapping[str, Bundle]:
-    """Every bundle that the Hub has, by name: `sd15`, `sd15/canny`, `safety`, `softedge_hed`."""
+    """Every bundle that the Hub has: `sd15`, `sd15/tokenizer`, `sd15/canny`, `safety`, `softedge_hed`."""
     found: list[Bundle] = []
     for family in FAMILIES.values():
         found.append(
@@ -43,6 +43,14 @@ def all_bundles(store: Store) -> Mapping[str, Bundle]:
                 title=family.title,
                 files=store.wanted(family.name),
                 size=family.base.size if family.base else 0,
+            )
+        )
+        found.append(
+            Bundle(
+                name=f"{family.name}/{TOKENIZER}",
+                title=f"{family.title}: tokenizer, for a base in one file",
+                files=store.tokenizer_wanted(family.name),
+                size=TOKENIZER_SIZE,
             )
         )
         for control in family.controls:

@@ -35,7 +35,8 @@ class Resident:
     """One module in memory, its bytes, and how many borrowers and workers it has.
 
     Those who borrow it want it kept; those who work with it want it on the device. `pieces` are the bytes of
-    its pieces by their names, `visits` is how they come to the device where it rests itself.
+    its pieces by their names, `visits` is how they come to the device where it rests itself. `schedule` is
+    the noise schedule that a U-Net was loaded with.
     """
 
     module: nn.Module
@@ -44,6 +45,7 @@ class Resident:
     workers: int = 0
     pieces: Mapping[str, int] = field(default_factory=dict)
     visits: Visits | None = None
+    schedule: Mapping[str, Any] | None = None
 
     @property
     def piece(self) -> int:
@@ -162,8 +164,11 @@ class ModelCache:
             )
 
     def scheduler_config(self, family: str) -> Mapping[str, Any]:
-        """The noise schedule of a family's base."""
-        return self.store.scheduler_config(family)
+        """The noise schedule of a family's base: while its U-Net is held that which it was loaded with."""
+        with self._changed:
+            unet = self._entry(ModelKey(part="unet", family=family))
+            known = unet.schedule if unet else None
+        return known or self.store.scheduler_config(family)
 
     @contextmanager
     def use(
@@ -280,7 +285,8 @@ class ModelCache:
                 if key.part != "annotator":
                     self._carrier.lay_out(module)
                 pieces = memory.pieces(sizes_of(module))
-                loaded[key] = Resident(module, bytes_of(module), pieces=pieces)
+                schedule = self.store.scheduler_config(key.family) if key.part == "unet" else None
+                loaded[key] = Resident(module, bytes_of(module), pieces=pieces, schedule=schedule)
                 log.info("loaded %s, %s", key, in_words(loaded[key].size))
         finally:
             if missing:

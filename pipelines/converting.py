@@ -4,6 +4,7 @@ Everything else here reads safetensors only. Torch does not come into this proce
 opens the file in a child of its own.
 """
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -51,7 +52,25 @@ WORDS: Mapping[str, tuple[Code, str, str]] = {
 
 def default_target(source: Path) -> Path:
     """Beside the pickled file, under the name that a program that reads safetensors expects."""
-    return source.with_name(f"{NAMES.get(source.stem, source.stem)}.safetensors")
+    target = source.with_name(f"{NAMES.get(source.stem, source.stem)}.safetensors")
+    return source.with_name(f"{source.stem}-converted.safetensors") if target == source else target
+
+
+def find(source: Path, weights: Path) -> Path:
+    """The file at a path; where there is none, the pickled one in the weights that refusals call so."""
+    if source.exists() or source.is_absolute():
+        return source
+    folders = sorted(weights.iterdir()) if weights.is_dir() else []  # each of them may be a link
+    inside = (Path(place, name) for root in folders for place, _, names in os.walk(root) for name in names)
+    named = [path for path in inside if path.parts[-len(source.parts) :] == source.parts and path.is_file()]
+    found = [path for path in named if inspect.is_pickled(path)]
+    if len(found) > 1:
+        raise PARAM_CHOICE(
+            f"There is more than one file of the name {source.name}",
+            found=", ".join(f"{weights.name}/{path.relative_to(weights).as_posix()}" for path in found),
+            todo="Name the one that is meant with its folders",
+        )
+    return found[0] if found else source
 
 
 def convert(source: Path, target: Path, limits: Limits, *, patience: float = PATIENCE) -> Finding:

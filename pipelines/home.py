@@ -5,7 +5,7 @@ from pathlib import Path
 
 import annotators
 import conditions
-from errors import PARAM_CHOICE, AccessError, ArmatureError, ModelError
+from errors import PARAM_CHOICE, AccessError, ArmatureError, InputError, ModelError
 from gate import Limits
 from models import bases, own
 from models.catalogue import FAMILIES
@@ -69,7 +69,7 @@ def lack(
             own.require(store, model, own.key(condition, control))
         if safety and not is_exempt(model, control):
             store.require_safety()
-    except (ModelError, AccessError) as error:
+    except (InputError, ModelError, AccessError) as error:
         return error
     return None
 

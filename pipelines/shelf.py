@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import conditions
-from models.catalogue import SAFETY, own_base
+from models import bases
+from models.catalogue import SAFETY, TOKENIZER, family_of, own_base
 from models.store import Store
 from pipelines import bundles
 from pipelines.fetching import Fetching
@@ -29,12 +30,21 @@ class WeightsShelf:
         return self._lacking((annotator,))
 
     def lacking_of_model(self, family: str, condition: str) -> tuple[str, ...]:
-        """The base, the control, or both, as far as the Hub has them and they are not here."""
+        """The base, or what one's own takes from it, and the control, if the Hub has them and we have not."""
         known = family.partition("/")[0]
         control = conditions.find(condition).controls.get(known)
-        base = () if own_base(family) else (known,)
+        if not control:
+            return ()
         checker = (SAFETY.name,) if self.safety and not is_exempt(family) else ()
-        return self._lacking((*base, f"{known}/{control}", *checker)) if control else ()
+        return self._lacking((*self._bases(family), f"{known}/{control}", *checker))
+
+    def _bases(self, model: str) -> tuple[str, ...]:
+        """What is fetched for a model's base: the base of a family, the tokenizer for a single file."""
+        name, store = own_base(model), self._store
+        if not name:
+            return (model,)
+        is_file = bases.NAME.fullmatch(name) and store.base(model).is_file()
+        return (f"{family_of(model).name}/{TOKENIZER}",) if is_file and store.missing(model) else ()
 
     def lack(self, names: tuple[str, ...]) -> str:
         """In words, what is lacking of some bundles, where it is, and under which licence."""

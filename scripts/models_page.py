@@ -13,10 +13,10 @@ What a file is, is read from its header and not from its name, before anything i
 wrong place, or one that was made for another base, is refused in a sentence that says what it is.
 
 Put a file where the table says, and it is there at once, without a restart: a base among the models, a
-control in the tab of its condition. Bases and controls may be one `.safetensors` file or a folder in
-diffusers' layout. A base brings all controls of its family; one in a single file takes the tokenizer from
-the family's base. Controls of version 1.0 and 1.1 are used alike, with the names of the original or of
-diffusers.
+control in the tab of its condition. Bases and controls may be one `.safetensors` file, alone in a folder of
+its own if you like, or a folder in diffusers' layout. A base brings all controls of its family; one in a
+single file takes the tokenizer from the family's base. Controls of version 1.0 and 1.1 are used alike, with
+the names of the original or of diffusers.
 
 Pickled files (`.ckpt`, `.pt`, `.pth`, `.bin`) can run code when they are opened, so they are refused. If
 you own the machine, you can have one converted once, by a process of its own that takes tensors and nothing

@@ -1,6 +1,8 @@
 """`cli.py weights convert` and `transfer`: files that are used as they are made."""
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import cli
-from models import bases, own
+from errors import ArmatureError
+from models import bases, inspect, own
+from models.inspect.kinds import BY_NAME
 from models.store import Store
 from tests.models.test_single_file import checkpoint_of
 
@@ -47,6 +51,65 @@ def test_a_pickled_base_is_offered_once_it_is_converted(run: Run, copy: Store) -
     assert bases.models(copy) == (("mine.safetensors (Pocket)", "pocket/mine.safetensors"),)
     code, told = run("convert", copy.own_bases / "mine.ckpt")
     assert (code, told["error"]["code"]) == (1, "PARAM_CHOICE")
+
+
+def as_base(copy: Store) -> Path:
+    """A pickled base, under a name that a shell would take apart."""
+    place = copy.own_bases / "it's mine [v2].ckpt"
+    place.parent.mkdir()
+    torch.save({"state_dict": checkpoint_of(copy.base("pocket"))}, place)
+    return place
+
+
+def as_folder(copy: Store) -> Path:
+    """A base in diffusers' layout, whose U-Net is pickled as older programs did."""
+    place = Path(shutil.copytree(copy.base("pocket"), copy.own_bases / "older"))
+    path, tensors = unet_of(place)
+    torch.save(tensors, path.with_suffix(".bin"))
+    path.unlink()
+    return place
+
+
+def as_control(copy: Store) -> Path:
+    """A pickled control that has the name of a safetensors file, as has every other of its layout."""
+    place = Path(shutil.copytree(copy.control("pocket", "lines"), copy.control("pocket", "canny/mine")))
+    path = place / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(path), path.with_suffix(".bin"))  # not into the file: the tensors lie in it
+    path.with_suffix(".bin").replace(path)
+    return place
+
+
+def as_linked(copy: Store) -> Path:
+    """A pickled base in a folder of bases that lies on another disk."""
+    (copy.weights.parent / "mnt").mkdir()
+    copy.own_bases.symlink_to(copy.weights.parent / "mnt")
+    torch.save(checkpoint_of(copy.base("pocket")), copy.own_bases / "mine.ckpt")
+    return copy.own_bases / "mine.ckpt"
+
+
+@pytest.mark.parametrize("make", [as_base, as_folder, as_control, as_linked], ids=lambda make: make.__name__)
+def test_the_command_that_a_refusal_names_converts_the_file(
+    make: Callable[[Store], Path], run: Run, copy: Store
+) -> None:
+    with pytest.raises(ArmatureError) as refusal:
+        inspect.look(make(copy))
+    assert refusal.value.code.name == "MODEL_UNSAFE"
+    named = re.search(r"cli\.py weights (convert .+?)(?:, or choose .*)?$", refusal.value.todo)
+    assert named is not None
+    code, told = run(*shlex.split(named[1]), "--weights", copy.weights)
+    assert code == 0, told
+    assert inspect.look(Path(told["file"])).kind.why in ("", BY_NAME["U-Net"].why)
+
+
+def test_a_name_that_two_pickled_files_have_is_refused_with_both(run: Run, copy: Store) -> None:
+    for folder in ("one", "two"):
+        (copy.own_bases / folder).mkdir(parents=True)
+        torch.save({"a": torch.zeros(1)}, copy.own_bases / folder / "x.bin")
+    code, told = run("convert", "x.bin", "--weights", copy.weights)
+    assert (code, told["error"]["code"]) == (1, "PARAM_CHOICE")
+    assert "weights/bases/one/x.bin, weights/bases/two/x.bin" in told["error"]["message"]
+    code, told = run("convert", "absent.ckpt", "--weights", copy.weights)
+    assert (code, told["error"]["code"]) == (1, "MODEL_MISSING")
 
 
 def test_a_visitor_profile_converts_nothing(

@@ -19,12 +19,16 @@ from gate import LIMITS
 from models import bases, own
 from models.loading import ModelKey, load
 from models.store import Store
-from pipelines import home
+from pipelines import bundles, home
 from pipelines.cache import ModelCache
+from pipelines.fetching import Fetching
 from pipelines.generate import generate
+from pipelines.own_stock import own_files
 from pipelines.pictures import PictureStore
 from pipelines.request import GenerateRequest, Result
 from pipelines.request.checks import checked
+from pipelines.shelf import WeightsShelf
+from settings import Settings
 from tests.browsing import draw_scene
 from tests.conftest import MakeRequest
 from tests.models import made_files
@@ -89,6 +93,23 @@ def test_a_control_in_one_file_steers_as_its_folder_does(
     units = tuple(replace(unit, control="steers.safetensors") for unit in request.controls)
     familys = painted(request, weights, pictures, cpu)
     assert np.array_equal(familys, painted(replace(request, controls=units), weights, pictures, cpu))
+
+
+def test_a_file_that_is_marked_so_paints_as_a_base_that_predicts_v(
+    copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
+) -> None:
+    """The mark in its header is all that such a file says of it; a folder has it in its schedule."""
+    marked = load_file(copy.own_bases / MINE) | {"v_pred": torch.zeros(0)}
+    save_file(marked, copy.own_bases / "v.safetensors")
+    schedule = copy.own_bases / "folder" / "scheduler" / "scheduler_config.json"
+    schedule.write_text(json.dumps({**json.loads(schedule.read_text()), "prediction_type": "v_prediction"}))
+    assert copy.scheduler_config("pocket/v.safetensors") == copy.scheduler_config("pocket/folder")
+    assert copy.scheduler_config(f"pocket/{MINE}") == copy.scheduler_config("pocket")
+    request = make_request()
+    names = (MINE, "v.safetensors", "folder")
+    plain, file, folder = (painted(replace(request, base=name), copy, pictures, cpu) for name in names)
+    assert np.array_equal(file, folder)
+    assert not np.array_equal(file, plain)
 
 
 def test_all_bases_share_the_familys_controls(
@@ -182,11 +203,21 @@ def test_what_can_not_paint_is_refused_in_words_before_it_is_loaded(fault: str, 
 def test_a_base_of_stable_diffusion_takes_the_familys_tokenizer(copy: Store) -> None:
     write(copy.own_bases / "big.safetensors", made_files.checkpoint())
     assert ("big.safetensors (Stable Diffusion 1.5)", "sd15/big.safetensors") in bases.models(copy)
+    shelf = WeightsShelf(fetching=Fetching(weights=copy.weights, hub=Settings().hub), open=True)
+    assert shelf.lacking_of_model("sd15/big.safetensors", "canny") == ("sd15/tokenizer", "sd15/canny")
+    assert shelf.lacking_of_model("sd15/../pocket/base", "canny") == ("sd15/canny",)
+    (bundle,) = bundles.named(copy, ["sd15/tokenizer"])
+    assert {file.path for file in bundle.missing} == {
+        f"tokenizer/{name}"
+        for name in ("tokenizer_config.json", "special_tokens_map.json", "merges.txt", "vocab.json")
+    }
     lack = home.lacking(copy, "sd15/big.safetensors", "canny")
+    assert "cli.py weights get sd15/tokenizer sd15/canny in the project's folder" in lack
     assert "sd15/base/tokenizer/tokenizer.json" in lack
     assert '--include "tokenizer/*" --local-dir weights/sd15/base' in lack
     shutil.copytree(copy.base("pocket") / "tokenizer", copy.base("sd15") / "tokenizer")
     assert copy.missing("sd15/big.safetensors") == ()
+    assert shelf.lacking_of_model("sd15/big.safetensors", "canny") == ("sd15/canny",)
     assert "sd15/controls/canny" in home.lacking(copy, "sd15/big.safetensors", "canny")
     assert copy.scheduler_config("sd15/big.safetensors")["beta_end"] == 0.012
 
@@ -266,6 +297,73 @@ def test_row_93_a_link_to_a_control_outside_is_refused(copy: Store, tmp_path: Pa
     error = home.lack(copy, "pocket", "canny", "linked.safetensors")
     assert error is not None
     assert error.code.name == "NOT_ALLOWED"
+
+
+def alone(path: Path, folder: Path) -> None:
+    """The file in a folder of its own, with what sites of models put beside it."""
+    folder.mkdir()
+    path.rename(folder / "model-1.safetensors")
+    for name in ("model-1.preview.png", "README.md", "._model-1.safetensors"):
+        (folder / name).write_bytes(b"x")
+
+
+def test_a_file_alone_in_a_folder_is_the_model(
+    copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
+) -> None:
+    request = make_request()
+    familys = painted(request, copy, pictures, cpu)
+    canny = copy.weights / "controls" / "canny"
+    alone(copy.own_bases / MINE, copy.own_bases / "boxed")
+    alone(canny / "steers.safetensors", canny / "packed")
+    assert ("boxed (Pocket)", "pocket/boxed") in bases.models(copy)
+    assert own.controls(copy, "pocket/boxed", "canny") == ("packed",)
+    assert home.lack(copy, "pocket/boxed", "canny", "packed") is None
+    units = tuple(replace(unit, control="packed") for unit in request.controls)
+    boxed = painted(replace(request, base="boxed", controls=units), copy, pictures, cpu)
+    assert np.array_equal(familys, boxed)
+
+
+def test_two_files_in_a_folder_are_no_model_and_are_not_offered(copy: Store) -> None:
+    canny = copy.weights / "controls" / "canny"
+    for path in (copy.own_bases / MINE, canny / "steers.safetensors"):
+        (path.parent / "two").mkdir()
+        for name in ("a", "b"):
+            shutil.copy(path, path.parent / "two" / f"{name}.safetensors")
+    assert "pocket/two" not in dict(bases.models(copy)).values()
+    assert "two" not in own.controls(copy, "pocket", "canny")
+    for file in own_files(copy):
+        assert ("2 safetensors files" in file.refusal) == file.place.endswith("two"), file
+
+
+def moved_and_linked(folder: Path, to: Path) -> None:
+    """The folder elsewhere, and in its place a link to it: how people keep large files on another disk."""
+    shutil.move(folder, to)
+    folder.symlink_to(to)
+
+
+def test_a_folder_of_models_that_is_itself_a_link_is_looked_into(copy: Store, tmp_path: Path) -> None:
+    offered = bases.models(copy)
+    assert offered
+    (tmp_path / "mnt").mkdir()
+    moved_and_linked(copy.own_bases, tmp_path / "mnt" / "models")
+    moved_and_linked(copy.weights / "controls", tmp_path / "mnt" / "steering")
+    assert bases.models(copy) == offered
+    assert own.controls(copy, "pocket", "canny") == ("steers.safetensors",)
+    assert home.lack(copy, f"pocket/{MINE}", "canny", "steers.safetensors") is None
+    load(copy, ModelKey(part="unet", family=f"pocket/{MINE}"), torch.float32)
+    for place in (copy.own_bases, copy.weights / "controls" / "canny"):
+        (place / "away.safetensors").symlink_to(tmp_path / "away.safetensors")
+    (tmp_path / "away.safetensors").write_bytes((copy.own_bases / MINE).read_bytes())
+    assert bases.models(copy) == offered
+    for asked in (("pocket/away.safetensors", "canny"), ("pocket", "canny", "away.safetensors")):
+        error = home.lack(copy, *asked)
+        assert error is not None
+        assert error.code.name == "NOT_ALLOWED"
+
+
+def test_a_link_from_one_folder_of_models_to_another_is_followed(copy: Store) -> None:
+    moved_and_linked(copy.own_bases / "folder", copy.weights / "shelf")
+    assert "pocket/folder" in dict(bases.models(copy)).values()
 
 
 def test_the_page_and_the_endpoint_offer_it(weights: Store, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from models.store import Store
 from pipelines import home
 from pipelines.cache import ModelCache
 from pipelines.generate import generate
+from pipelines.own_stock import own_files
 from pipelines.pictures import PictureStore
 from pipelines.request import GenerateRequest, Result
 from pipelines.request.checks import checked
@@ -140,6 +141,23 @@ def test_what_it_lacks_is_said(weights: Store) -> None:
     assert "weights/controls/canny/absent" in home.lacking(weights, "pocket", "canny", "absent")
     wider = home.lacking(weights, "pocket", "canny", "wider")
     assert "made for Stable Diffusion 1.5 (768 numbers to a token), and not for Pocket" in wider
+
+
+@pytest.mark.parametrize("name", ["_canny [v2]", "линии", "-mine"])
+def test_one_whose_name_can_not_be_used_is_to_be_renamed_and_not_called_absent(
+    name: str, weights: Store, tmp_path: Path
+) -> None:
+    copy = Store(Path(shutil.copytree(weights.weights, tmp_path / "weights")))
+    canny = copy.weights / "controls" / "canny"
+    (canny / "mine").rename(canny / name)
+    assert own.controls(copy, "pocket", "canny") == ()
+    error = home.lack(copy, "pocket", "canny", name)
+    assert error is not None
+    (listed,) = (file for file in own_files(copy) if file.place == f"controls/canny/{name}")
+    for told in (error.message, listed.refusal):
+        assert told.startswith("The name of this control can't be used")
+        assert told.endswith("Rename it.")
+        assert repr(name) in told
 
 
 def test_a_condition_that_the_family_has_no_control_for_works_with_ones_own(

@@ -11,8 +11,9 @@ import gate
 from errors import MODEL_CORRUPT, MODEL_MISSING, ArmatureError
 from models import loading
 from models.catalogue import FAMILIES
+from models.layout import BASE_FILES
 from models.loading import Text, Vae
-from models.store import BASE_FILES, Store
+from models.store import Store
 from pipelines.reading import tokenize
 from training.chance import seed_of
 from training.config import Base

@@ -17,6 +17,7 @@ from models.inspect.nets import Architecture, Net
 LOADABLE = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 WEIGHTS = re.compile(r"\.(?:weight|bias)$")
 HINT = 3  # channels of a map
+PREDICTS_V = "v_pred"  # a tensor that is a mere mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,8 @@ class Finding:
     """What a file or folder is. `size` are the bytes of its tensors, `dtypes` their formats, most used first.
 
     `net` is the outline of its U-Net or control, `details` what else its header tells, in words, and `empty`
-    are names of tensors without numbers.
+    are names of tensors without numbers. One that `predicts_v` was trained to answer
+    with v in place of the noise.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Finding:
     dtypes: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
+    predicts_v: bool = False
 
     @property
     def title(self) -> str:
@@ -82,6 +85,7 @@ def _file(path: Path) -> Finding:
         dtypes=tuple(dtype for dtype, _ in counted.most_common()),
         details=tuple(_details(kind, header, text, net)),
         empty=tuple(name for name, one in header.tensors.items() if WEIGHTS.search(name) and not one.size),
+        predicts_v=PREDICTS_V in header.tensors,
     )
 
 
@@ -126,7 +130,7 @@ def _details(kind: Kind, header: Header, text: str, net: Net | None) -> Iterable
     if kind.folder == "embeddings":
         rows = max((one.side(0) for one in header.tensors.values() if len(one.shape) == 2), default=1)
         yield f"{rows} tokens"
-    if "v_pred" in header.tensors:
+    if PREDICTS_V in header.tensors:
         yield "predicts v"
 
 

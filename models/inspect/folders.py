@@ -1,16 +1,19 @@
 """Models that are folders, in diffusers' layout: told by their configurations, complete or refused."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from errors import MODEL_CORRUPT, MODEL_MISSING, MODEL_UNSAFE, ArmatureError
+from models import layout
 from models.inspect import kinds, nets
+from models.inspect.forms import CONVERT
 from models.inspect.kinds import Kind
 from models.inspect.nets import Architecture, Net
-from models.store import BASE_FILES, CONTROL_FILES
+from models.layout import BASE_FILES, CONTROL_FILES
 
 LARGEST_CONFIG = 2**20  # bytes
 # Of a text encoder the weights have another name, for it comes from another library.
@@ -87,12 +90,12 @@ def _base(folder: Path) -> Model:
 
 def only_file(folder: Path) -> Path:
     """The one model file of a folder without a configuration."""
-    files = sorted(folder.glob("*.safetensors"))
-    if len(files) == 1:
-        return files[0]
+    path = layout.model_at(folder)
+    if path != folder:
+        return path
     raise MODEL_MISSING(
         f"The folder {folder.name} holds no model that is known here",
-        found=f"{len(files)} safetensors files, and no model_index.json or config.json",
+        found=f"{len(layout.files_in(folder))} safetensors files, and no model_index.json or config.json",
         todo="Choose the file itself, or a folder in diffusers' layout",
     )
 
@@ -118,7 +121,7 @@ def _lacking(folder: Path, missing: list[tuple[str, ...]]) -> ArmatureError:
             f"The weights of {folder.name} are pickled: opening them can run code",
             found=pickled[0],
             allowed=missing[0][0],
-            todo=f"Convert them once: .venv/bin/python cli.py weights convert {pickled[0]}",
+            todo=CONVERT.replace("FILE", shlex.quote(f"{folder.name}/{pickled[0]}")),
         )
     return MODEL_MISSING(
         f"The folder {folder.name} is not complete",

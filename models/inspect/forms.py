@@ -1,6 +1,7 @@
 """What a file is by its first bytes, whatever it is called; all but safetensors is refused in words."""
 
 import re
+import shlex
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from errors import MODEL_ARCH, MODEL_CORRUPT, MODEL_MISSING, MODEL_UNSAFE, ArmatureError, Code
 from models.inspect import headers
 
+# The name alone is enough, since whoever is refused may not know where the weights are.
 CONVERT = "Convert it once: .venv/bin/python cli.py weights convert FILE, or choose a .safetensors file"
 CHOOSE = "Choose a .safetensors file"
 PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
@@ -119,7 +121,7 @@ def _refusal(path: Path, size: int, form: Form | None) -> ArmatureError:
     if not size:
         return MODEL_CORRUPT(f"{path.name} is empty", found="0 bytes", todo=headers.FETCH_AGAIN)
     if form is not None:
-        todo = form.todo.replace("FILE", path.name)
+        todo = form.todo.replace("FILE", shlex.quote(path.name))
         return form.code(f"{path.name} is {form.title}", todo=todo)
     if path.suffix.lower() in PICKLED:
         return MODEL_UNSAFE(

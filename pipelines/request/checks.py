@@ -18,7 +18,6 @@ from pipelines.request import ControlUnit, GenerateRequest
 from pipelines.request.controls import (
     AGREEMENT,
     CLIP_SKIP,
-    CONTROL,
     COUNT,
     GUIDANCE,
     LAYER_WEIGHT,
@@ -156,13 +155,8 @@ def _check_size(request: GenerateRequest, family: Family, limits: Limits) -> Non
 
 def _check_unit(unit: ControlUnit, family: str) -> None:
     conditions.find(unit.condition)
-    if unit.control and not own.NAME.fullmatch(unit.control):
-        raise PARAM_CHOICE(
-            "There is no such control",
-            found=repr(unit.control)[:70],
-            allowed="letters, digits, - and _",
-            todo=f"Change {CONTROL.name}",
-        )
+    if unit.control:
+        own.refuse_name(unit.control)
     unit.network(family)
     for param in UNIT_PARAMS:
         param.check(getattr(unit, param.name))

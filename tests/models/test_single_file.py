@@ -102,6 +102,25 @@ def test_the_vae_of_a_file_is_that_of_the_folder(checkpoint: Path, base: Path) -
     same(ours, theirs, lambda vae: vae(noise(1, 3, 64, 64)).sample)
 
 
+OLDER = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+
+@pytest.mark.parametrize("prefix", ["", "first_stage_model."])
+def test_a_vae_in_the_names_of_older_diffusers_is_read(prefix: str, base: Path, tmp_path: Path) -> None:
+    """Most VAEs that go about on their own were written in the days when its attention was called so."""
+    from diffusers import AutoencoderKL
+
+    tensors = {}
+    for name, tensor in tensors_in(base / "vae").items():
+        stem, _, last = name.rpartition(".")
+        inner = next((one for one in OLDER if stem.endswith(one)), "")
+        tensors[f"{prefix}{stem.removesuffix(inner)}{OLDER.get(inner, inner)}.{last}"] = tensor
+    assert sum("proj_attn" in name for name in tensors) == 4, "weight and bias, in encoder and decoder"
+    save_file(tensors, tmp_path / "mine.safetensors")
+    ours = single_file.vae(tmp_path / "mine.safetensors", config_of(base / "vae"), F32)
+    same(ours, AutoencoderKL.from_pretrained(base / "vae"), lambda vae: vae(noise(1, 3, 64, 64)).sample)
+
+
 def test_the_text_encoder_of_a_file_is_that_of_the_folder(checkpoint: Path, base: Path) -> None:
     from transformers import CLIPTextModel
 

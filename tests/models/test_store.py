@@ -10,7 +10,8 @@ import pytest
 
 from errors import ArmatureError
 from models.catalogue import FAMILIES, Weight
-from models.store import BASE_FILES, CONTROL_FILES, Store
+from models.layout import BASE_FILES, CONTROL_FILES
+from models.store import Store
 
 ROOT = Path(__file__).parents[2]
 

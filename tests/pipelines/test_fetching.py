@@ -18,7 +18,8 @@ from errors import ArmatureError, ours
 from gate import LIMITS, Profile
 from models.catalogue import FAMILIES
 from models.hub import Hub
-from models.store import BASE_FILES, Store
+from models.layout import BASE_FILES
+from models.store import Store
 from pipelines import bundles, fetching, home, manifest
 from pipelines.engine import Engine
 from pipelines.fetching import Fetching
@@ -29,6 +30,7 @@ from pipelines.request import Progress
 from pipelines.request.fetching import Fetched, FetchRequest, in_words
 from pipelines.worker import Worker
 from tests.fake_hub import COMMIT, FakeHub, Fault, fake_hub, sha256
+from tests.models import made_files
 from tests.pipelines import recipes
 from tests.pipelines.recipes import KINDS, wait_for
 from tests.pipelines.test_durable import Failing, Faults
@@ -139,6 +141,17 @@ def test_a_base_and_its_control_come_in_the_layout_of_the_store(here: Fetching, 
     assert files(here)["sd15/base/unet/config.json"] == b"this is unet/config.json" * 50
     assert said[-1].step == said[-1].total == sum(len(data) for data in files(here).values())
     assert set(manifest.read(here.weights)) == set(outcome.places)
+
+
+def test_the_tokenizer_of_a_base_comes_alone_for_a_file_of_ones_own(here: Fetching) -> None:
+    store = Store(here.weights)
+    made_files.write(store.own_bases / "mine.safetensors", made_files.checkpoint())
+    assert store.missing("sd15/mine.safetensors")
+    outcome, _ = fetch(here, FetchRequest(names=("sd15/tokenizer",)))
+    assert store.missing("sd15/mine.safetensors") == ()
+    assert {place.rpartition("/")[0] for place in outcome.places} == {"sd15/base/tokenizer"}
+    rest, _ = fetch(here, BASE)
+    assert len(rest.places) == len(FAMILIES["sd15"].base_files) + 2 - len(outcome.places)
 
 
 def test_what_serves_as_well_is_not_fetched(here: Fetching, far: FakeHub) -> None:

@@ -1,12 +1,15 @@
 """Memory modes: the same picture bit for bit in each, in no more memory than it says, on a played device."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from errors import ArmatureError
@@ -24,6 +27,8 @@ from pipelines.request import GenerateRequest, Progress, Result
 from tests import tiny_family
 from tests.conftest import MakeRequest, drawn_map
 from tests.ghosts import Ghost
+from tests.models.made_files import control_names, originally
+from tests.models.test_single_file import checkpoint_of, config_of, tensors_in
 
 PLENTY = 10**9
 
@@ -286,6 +291,26 @@ def test_headers_tell_the_size_before_anything_is_loaded(dtype: torch.dtype, wei
     assert foretold(weights, ModelKey(family="pocket", part="control", name="seg"), dtype) is None
 
 
+@pytest.mark.parametrize("prefix", ["merged", "control_model.", ""])
+def test_the_header_of_a_control_in_one_file_tells_the_size_of_the_control_alone(
+    prefix: str, store: Store, tmp_path: Path
+) -> None:
+    """Those of version 1.0 have a whole base beside it, three times as large."""
+    from models.sizes import foretold
+
+    shutil.copytree(store.weights, tmp_path / "weights")
+    copy, lines = Store(tmp_path / "weights"), store.control("pocket", "lines")
+    names = control_names(config_of(lines))
+    tensors = originally(tensors_in(lines), names, "control_model." if prefix == "merged" else prefix)
+    base = checkpoint_of(store.base("pocket")) if prefix == "merged" else {}
+    path = copy.control("pocket", "canny/mine.safetensors")
+    path.parent.mkdir(parents=True)
+    save_file(tensors | {name: tensor.contiguous() for name, tensor in base.items()}, path)
+    key = ModelKey(family="pocket", part="control", name="canny/mine.safetensors")
+    size = bytes_of(loading.load(copy, key, torch.float32))
+    assert foretold(copy, key, torch.float32) == size
+
+
 @pytest.mark.parametrize("resting", [0, 1000])
 def test_what_can_not_fit_is_refused_unread(
     resting: int, weights: Store, pictures: PictureStore, cpu: Device, make_request: MakeRequest
@@ -304,8 +329,6 @@ def test_what_can_not_fit_is_refused_unread(
 
 
 def test_a_damaged_header_is_left_to_the_loading(tmp_path: Any, weights: Store) -> None:
-    import shutil
-
     from models.sizes import foretold
 
     shutil.copytree(weights.weights, tmp_path / "weights")

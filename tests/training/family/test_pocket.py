@@ -18,7 +18,8 @@ from benchmarks import pocket as benchmark
 from models import control as paper
 from models import loading
 from models.heads import Heads
-from models.store import BASE_FILES, CONTROL_FILES, Store
+from models.layout import BASE_FILES, CONTROL_FILES
+from models.store import Store
 from scripts import pocket as sheets
 from training import checkpoint, parts, pocket
 from training.config import Base as BaseSettings
