@@ -141,7 +141,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "cpu-onwards": replace(
             _CPU,
             scenes=replace(_CPU.scenes, count=12_288, mirrored=True),
-            base=Base(learning=Learning(steps=3800, batch=32, rate=0.02, cooldown=3000, ema=0.998)),
+            base=Base(learning=Learning(steps=3000, batch=32, rate=0.02, cooldown=3000, ema=0.998)),
             controls=_controls(
                 Learning(steps=2400, batch=16, rate=0.01, cooldown=1200, ema=0.99),
                 Learning(steps=1600, batch=16, rate=0.01, cooldown=800, ema=0.99),
