@@ -80,10 +80,11 @@ class Worker:
         short = None
         try:
             yield from self._made(job_id, request, cache)
-        except DeviceError as error:
-            if error.code is not GPU_OOM:
+        except (DeviceError, RuntimeError, MemoryError) as error:
+            known = ours(error)
+            if known.code is not GPU_OOM:
                 raise
-            short = bare(error)
+            short = bare(known)
         if short is not None:  # outside the except, whose traceback keeps what was computed
             cache.clear()
             raise short
