@@ -93,7 +93,7 @@ class ModelCache:
         """`pictures` goes with the cache to the loop.
 
         `on_load` is told in words what is about to be loaded, `on_ready` that loading is over, well or not,
-        and `on_change` that other models are resident now.
+        and `on_change` that other models are in memory now, or lie elsewhere in it.
         """
         self.store = store
         self.device = device
@@ -107,6 +107,7 @@ class ModelCache:
         self._resident: dict[ModelKey, Resident] = {}  # in the order in which they were given back
         self._resting: dict[ModelKey, Resident] = {}  # beside the device, in the order in which they came
         self._leases: Counter[int] = Counter()  # how many each thread holds
+        self._told: tuple[Held, ...] = ()
         self._changed = threading.Condition()
 
     @property
@@ -119,7 +120,11 @@ class ModelCache:
     def held(self) -> tuple[Held, ...]:
         """What is in memory, on the device and beside it, for people, with its bytes."""
         with self._changed:
-            return tuple(Held(str(key), entry.size) for key, entry in self._entries().items())
+            there = {key for key, entry in self._resident.items() if entry.visits is None}
+            return tuple(
+                Held(str(key), entry.size, resting=key not in there and self.device.resting > 0)
+                for key, entry in self._entries().items()
+            )
 
     def unload(self, names: Collection[str] = ()) -> Unloaded:
         """Let go of the models of these names, or of all; what is lent stays."""
@@ -130,6 +135,9 @@ class ModelCache:
             for key in free:
                 self._resting.pop(key, None)
             self._evict([key for key in free if key in self._resident], resting=False)
+            if free:
+                self._carrier.free()
+            self._tell()
             return Unloaded(
                 gone=tuple(map(str, free)),
                 size=sum(sizes[key] for key in free),
@@ -197,6 +205,7 @@ class ModelCache:
                 for key in wanted:
                     self._kept(key).borrowers -= 1
                 self._trim()
+                self._tell()
 
     def clear(self) -> None:
         """Take off the device what nobody works with, and out of memory what nobody holds."""
@@ -205,6 +214,7 @@ class ModelCache:
             for key in [key for key, entry in self._resting.items() if not entry.borrowers]:
                 del self._resting[key]
             self._carrier.free()
+            self._tell()
 
     def _borrow(
         self, wanted: tuple[ModelKey, ...], thread: int, in_pieces: Collection[ModelKey]
@@ -248,6 +258,7 @@ class ModelCache:
             for key in wanted:
                 self._kept(key).borrowers += 1
             self._trim()
+            self._tell()
             return {key: self._kept(key).module for key in wanted}
 
     def _entries(self) -> dict[ModelKey, Resident]:
@@ -347,7 +358,10 @@ class ModelCache:
                 excess -= entry.on_device
         if excess > 0:
             return False
-        self._evict(victims)
+        if victims:
+            self._evict(victims)
+            self._carrier.free()
+            self._tell()
         return True
 
     def _may_go(self, entry: Resident) -> bool:
@@ -366,8 +380,6 @@ class ModelCache:
             del entry
         if victims:
             self._trim()
-            self._carrier.free()
-            self._on_change()
 
     def _put_to_rest(self, entry: Resident) -> None:
         if entry.visits is None:
@@ -395,7 +407,6 @@ class ModelCache:
         loaded: dict[ModelKey, Resident],
         in_pieces: Collection[ModelKey],
     ) -> None:
-        before = tuple(self._resident)
         for key in wanted:
             entry = self._entry(key) or loaded[key]
             if key not in self._resident:
@@ -408,7 +419,12 @@ class ModelCache:
                 self._resting[key] = entry
                 self._come(entry, key in in_pieces)
                 self._resident[key] = self._resting.pop(key)
-        if tuple(self._resident) != before:
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say that something else is in memory than was said last."""
+        if self.held != self._told:
+            self._told = self.held
             self._on_change()
 
     def _come(self, entry: Resident, in_pieces: bool) -> None:
