@@ -154,5 +154,12 @@ def _free_host_bytes() -> int:
     free = int(psutil.virtual_memory().available)
     limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
     if limit.is_file() and used.is_file() and limit.read_text().strip().isdecimal():
-        free = min(free, int(limit.read_text()) - int(used.read_text()))
+        free = min(free, int(limit.read_text()) - int(used.read_text()) + _kept_files())
     return max(free, 0)
+
+
+def _kept_files() -> int:
+    """The bytes of files that the container keeps in memory, and gives up as soon as somebody needs them."""
+    path = CGROUP / "memory.stat"
+    found = re.search(r"^inactive_file (\d+)$", path.read_text() if path.is_file() else "", re.MULTILINE)
+    return int(found[1]) if found else 0

@@ -102,9 +102,11 @@ def find(store: Store, sort: Sort, name: str) -> Path:
 
 
 def stamp(path: Path) -> str:
-    """What tells a file from another one that takes its place under its name."""
-    found = path.stat()
-    return f"{found.st_mtime_ns}-{found.st_size}"
+    """What tells a file, or a folder, from another one that takes its place under its name; "" of none."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    found = [file.stat() for file in files]
+    # sums, since an older file may take the place of one that was not the newest
+    return f"{sum(one.st_mtime_ns for one in found)}-{sum(one.st_size for one in found)}" if found else ""
 
 
 def _files(folder: Path) -> list[Path]:

@@ -48,9 +48,9 @@ BROKEN = (
 class ModelKey:
     """One module: a part of a family's base, or by name one of its controls, or an annotator's network.
 
-    A decoder with a name is one of one's own, for the base of the family. `stamp` tells a file of one's own
-    from another one of the same name that takes its place. The
-    safety checker is the same for all.
+    A decoder with a name is one of one's own, for the base of the family. `stamp` tells a file or a folder of
+    one's own from another one of the same name that takes its place; what a family has needs none. The safety
+    checker is the same for all.
     """
 
     part: Part

@@ -68,8 +68,8 @@ class ModelCache:
     - Room is counted in bytes of parameters and buffers against the device's budget, which leaves the rest of
       the memory to the work itself. What was given back the longest ago goes first; what is lent stays. What
       can't fit by the headers of its files is refused before it is read.
-    - Loading is done on the host, before anything is evicted: a load that fails leaves the cache as it was.
-      A move that fails loses only what was evicted for it.
+    - Loading is done on the host, before anything is evicted: a load that fails leaves the cache as it was,
+      but for what rested idle where it would have lain. A move that fails loses only what was evicted for it.
     - What could fit but for the locks of others is waited for. A thread that holds models already is refused
       instead, since it might wait for itself; so no two borrowers ever wait for each other.
     - A device with a memory of its own has a second tier: what is evicted rests in the machine's memory, as
@@ -95,7 +95,7 @@ class ModelCache:
         """`pictures` goes with the cache to the loop.
 
         `on_load` is told in words what is about to be loaded, `on_ready` that loading is over, well or not,
-        and `on_change` that other models are resident now.
+        and `on_change` that other models are in memory now, or lie elsewhere in it.
         """
         self.store = store
         self.device = device
@@ -109,6 +109,7 @@ class ModelCache:
         self._resident: dict[ModelKey, Resident] = {}  # in the order in which they were given back
         self._resting: dict[ModelKey, Resident] = {}  # beside the device, in the order in which they came
         self._leases: Counter[int] = Counter()  # how many each thread holds
+        self._told: tuple[Held, ...] = ()
         self._changed = threading.Condition()
 
     @property
@@ -121,7 +122,11 @@ class ModelCache:
     def held(self) -> tuple[Held, ...]:
         """What is in memory, on the device and beside it, for people, with its bytes."""
         with self._changed:
-            return tuple(Held(str(key), entry.size) for key, entry in self._entries().items())
+            there = {key for key, entry in self._resident.items() if entry.visits is None}
+            return tuple(
+                Held(str(key), entry.size, resting=key not in there and self.device.resting > 0)
+                for key, entry in self._entries().items()
+            )
 
     def unload(self, names: Collection[str] = ()) -> Unloaded:
         """Let go of the models of these names, or of all; what is lent stays."""
@@ -132,6 +137,9 @@ class ModelCache:
             for key in free:
                 self._resting.pop(key, None)
             self._evict([key for key in free if key in self._resident], resting=False)
+            if free:
+                self._carrier.free()
+            self._tell()
             return Unloaded(
                 gone=tuple(map(str, free)),
                 size=sum(sizes[key] for key in free),
@@ -202,6 +210,7 @@ class ModelCache:
                 for key in wanted:
                     self._kept(key).borrowers -= 1
                 self._trim()
+                self._tell()
 
     def clear(self) -> None:
         """Take off the device what nobody works with, and out of memory what nobody holds."""
@@ -210,6 +219,7 @@ class ModelCache:
             for key in [key for key, entry in self._resting.items() if not entry.borrowers]:
                 del self._resting[key]
             self._carrier.free()
+            self._tell()
 
     def _borrow(
         self, wanted: tuple[ModelKey, ...], thread: int, in_pieces: Collection[ModelKey]
@@ -247,11 +257,13 @@ class ModelCache:
     def _keep(self, wanted: tuple[ModelKey, ...]) -> dict[ModelKey, nn.Module]:
         with self._changed:
             loaded: dict[ModelKey, Resident] = {}
-            self._load_missing(wanted, loaded, self.device.resting)
+            self._make_room_beside(wanted)
+            self._load_missing(wanted, loaded, None)
             self._resting |= loaded
             for key in wanted:
                 self._kept(key).borrowers += 1
             self._trim()
+            self._tell()
             return {key: self._kept(key).module for key in wanted}
 
     def _entries(self) -> dict[ModelKey, Resident]:
@@ -294,11 +306,32 @@ class ModelCache:
 
     def _refuse_unread(self, wanted: tuple[ModelKey, ...], most: int) -> None:
         """Refuse what can't fit, as far as the headers of the files tell."""
-        known = {key: entry.size for key in wanted if (entry := self._entry(key))}
-        told = {key: self._foretell(self.store, key, self.device.dtype) for key in wanted if key not in known}
-        total = sum(known.values()) + sum(filter(None, told.values()))
+        known = sum(entry.size for key in wanted if (entry := self._entry(key)))
+        total = known + self._foretold(wanted)
         if total > most:
-            raise self._too_large(total, "at once", most)
+            raise self._too_large(total, "at once")
+
+    def _foretold(self, wanted: tuple[ModelKey, ...]) -> int:
+        """The bytes of what is not in memory yet, as far as the headers of the files tell."""
+        missing = (key for key in wanted if self._entry(key) is None)
+        told = (self._foretell(self.store, key, self.device.dtype) for key in missing)
+        return sum(filter(None, told))
+
+    def _make_room_beside(self, wanted: tuple[ModelKey, ...]) -> None:
+        """Drop what rests idle in the way of what is to be loaded; refuse unread what can't be held.
+
+        What is on the device already takes no room beside it, and what is loaded may go on to the device. But
+        all that is loaded lies in the machine's memory first, and what may rest there is a half of that.
+        """
+        coming = self._foretold(wanted)
+        if not coming:
+            return
+        there = sum(self._resident[key].on_device for key in wanted if key in self._resident)
+        known = sum(entry.size for key in wanted if (entry := self._entry(key)))
+        most = self.device.resting + min(self.device.resting, max(0, self.device.budget - there))
+        if (beside := known - there + coming) > most:
+            raise self._too_large_beside(beside, most)
+        self._trim(coming, spare=wanted)
 
     def _needed(
         self,
@@ -331,7 +364,10 @@ class ModelCache:
                 excess -= entry.on_device
         if excess > 0:
             return False
-        self._evict(victims)
+        if victims:
+            self._evict(victims)
+            self._carrier.free()
+            self._tell()
         return True
 
     def _may_go(self, entry: Resident) -> bool:
@@ -350,8 +386,6 @@ class ModelCache:
             del entry
         if victims:
             self._trim()
-            self._carrier.free()
-            self._on_change()
 
     def _put_to_rest(self, entry: Resident) -> None:
         if entry.visits is None:
@@ -360,12 +394,16 @@ class ModelCache:
             entry.visits.end()
             entry.visits = None
 
-    def _trim(self) -> None:
-        """Drop what rests and nobody holds, the oldest first, until the rest fits beside the device."""
+    def _trim(self, coming: int = 0, *, spare: Collection[ModelKey] = ()) -> None:
+        """Drop what rests and nobody holds, the oldest first, until the rest fits beside the device.
+
+        So does what is `coming`, as far as that can be had; the keys to `spare` are about to be held.
+        """
         visitors = (entry for entry in self._resident.values() if entry.visits)
-        excess = sum(entry.size for entry in (*self._resting.values(), *visitors)) - self.device.resting
+        beside = sum(entry.size for entry in (*self._resting.values(), *visitors))
+        excess = beside + coming - self.device.resting
         for key, entry in list(self._resting.items()):
-            if excess > 0 and not entry.borrowers:
+            if excess > 0 and not entry.borrowers and key not in spare:
                 del self._resting[key]
                 excess -= entry.size
 
@@ -375,7 +413,6 @@ class ModelCache:
         loaded: dict[ModelKey, Resident],
         in_pieces: Collection[ModelKey],
     ) -> None:
-        before = tuple(self._resident)
         for key in wanted:
             entry = self._entry(key) or loaded[key]
             if key not in self._resident:
@@ -388,7 +425,12 @@ class ModelCache:
                 self._resting[key] = entry
                 self._come(entry, key in in_pieces)
                 self._resident[key] = self._resting.pop(key)
-        if tuple(self._resident) != before:
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say that something else is in memory than was said last."""
+        if self.held != self._told:
+            self._told = self.held
             self._on_change()
 
     def _come(self, entry: Resident, in_pieces: bool) -> None:
@@ -407,12 +449,20 @@ class ModelCache:
     def _used(self) -> int:
         return sum(entry.on_device for entry in self._resident.values())
 
-    def _too_large(self, needed: int, where: str, most: int | None = None) -> ArmatureError:
+    def _too_large(self, needed: int, where: str) -> ArmatureError:
         return MODEL_TOO_LARGE(
             f"These models do not fit on {self.device.title} {where}",
             found=in_words(needed),
-            allowed=in_words(self.device.budget if most is None else most),
+            allowed=in_words(self.device.budget),
             todo="Choose a smaller model, or a device with more free memory",
+        )
+
+    def _too_large_beside(self, needed: int, most: int) -> ArmatureError:
+        return MODEL_TOO_LARGE(
+            f"These models do not fit into this machine's own memory, beside {self.device.title}",
+            found=in_words(needed),
+            allowed=in_words(most),
+            todo="Choose fewer controls or a smaller model, or end other programs and start again",
         )
 
 

@@ -13,10 +13,10 @@ from errors import CANCELLED, DRAINING, INTERRUPTED, TIMEOUT, WORKER_LOST, Armat
 from pipelines.homes import Home
 from pipelines.jobs import DEVICE, Job, JobBook
 from pipelines.lanes import Lane
-from pipelines.messages import Ended, EngineState, Lost, Moved, Ping, Pong, Report, Run, Standing, Stop
+from pipelines.messages import Ended, EngineState, Held, Lost, Moved, Ping, Pong, Report, Run, Standing, Stop
 from pipelines.request import Progress
 
-__all__ = ["Engine", "EngineState", "Job"]
+__all__ = ["Engine", "EngineState", "Held", "Job"]
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import torch
 from annotators.base import Pixels
 from errors import NUMERIC
 from models import extras
-from models.catalogue import family_of
+from models.catalogue import family_of, own_base
 from models.loading import Decoder, ModelKey, Part, Text, Vae
 from models.lora import beside
 from models.memory import Stage, fitting
@@ -189,7 +189,7 @@ def _decoded(models: Models, state: PictureState, thrifty: bool) -> Pixels:
 def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
     """The models of a request, held until the block ends; on the device while they `work`."""
     names = {unit.network(request.family) for unit in request.controls}
-    controls = {name: ModelKey(family=request.family, part="control", name=name) for name in sorted(names)}
+    controls = {name: control_key(request.family, name, cache.store) for name in sorted(names)}
     own_files.require(cache.store, request)
     text, unet, vae, *small = base_keys(request.model, cache.store)
     if request.vae:
@@ -213,9 +213,16 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
 def base_keys(model: str, store: Store) -> tuple[ModelKey, ...]:
     """The text encoder, the U-Net and the decoder of a model, and its family's small decoder, if any."""
     parts: tuple[Part, ...] = ("text", "unet", "vae")
-    keys = tuple(ModelKey(family=model, part=part) for part in parts)
+    stamp = extras.stamp(store.base(model)) if own_base(model) else ""
+    keys = tuple(ModelKey(family=model, part=part, stamp=stamp) for part in parts)
     small = ModelKey(family=family_of(model).name, part="preview")
     return (*keys, small) if store.has_preview(model) else keys
+
+
+def control_key(family: str, name: str, store: Store) -> ModelKey:
+    """The key of a family's control, or of one of one's own, which training may replace."""
+    stamp = extras.stamp(store.control(family, name)) if "/" in name else ""
+    return ModelKey(family=family, part="control", name=name, stamp=stamp)
 
 
 def warm(family: str, cache: ModelCache) -> None:

@@ -9,6 +9,7 @@ from annotators.base import Pixels
 from errors import CONTENT_BLOCKED, ArmatureError
 from models.loading import ModelKey
 from models.safety import Checker
+from pipelines.relief import relieved
 from pipelines.request import Progress, Result
 
 if TYPE_CHECKING:
@@ -42,8 +43,13 @@ def guarded_at_once(result: Result, cache: "ModelCache") -> Result:
 
 
 def _is_flagged(picture: Pixels, cache: "ModelCache") -> bool:
-    with cache.use([KEY]) as lent:
-        return cast(Checker, lent[KEY]).flags(picture)
+    """Whether the checker flags a picture; the finished ones are lost only if it has no memory twice."""
+
+    def look() -> bool:
+        with cache.use([KEY]) as lent:
+            return cast(Checker, lent[KEY]).flags(picture)
+
+    return relieved(cache, look, "the safety checker", todo="Choose a device with more free memory")
 
 
 def _without(result: Result, kept: list[int]) -> Result:

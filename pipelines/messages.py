@@ -11,17 +11,22 @@ Phase: TypeAlias = Literal["starting", "loading", "ready", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One network in the device's memory: what it is, in words that no other has, and its bytes."""
+    """One network in memory: what it is, in words that no other has, and its bytes.
+
+    One that is `resting` lies in the machine's own memory, beside the device, and fills nothing of it.
+    """
 
     name: str
     size: int
+    resting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineState:
     """What the page says about the models: the phase, what is being loaded or failed, and the device.
 
-    `held` is in its memory now, the least recently used first; `budget` is the bytes that there is room for.
+    `held` is in its memory and beside it now, the least recently used first; `budget` is the bytes that the
+    device has room for.
     """
 
     phase: Phase = "starting"

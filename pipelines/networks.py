@@ -14,6 +14,7 @@ from models import loading
 from models.loading import ModelKey
 from models.store import Store
 from pipelines.lately import Lately
+from pipelines.relief import relieved
 from pipelines.request import Progress
 from pipelines.request.annotating import Annotated, AnnotateRequest
 
@@ -45,13 +46,20 @@ def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
 
 
 def annotate(cache: "ModelCache", name: str, source: Any, *, resolution: int, **values: Any) -> Annotation:
-    """`annotators.annotate` with the network lent by the cache for as long as it takes."""
+    """`annotators.annotate` with the network lent by the cache for as long as it takes.
+
+    Where the device has no memory for it, once more with everything off it that can leave.
+    """
     annotator = annotators.find(name)
     keys = [key_of(annotator)] if annotator.weights else []
-    with cache.use(keys) as models:
-        return annotators.annotate(
-            name, source, resolution=resolution, networks=lambda _: models[keys[0]], **values
-        )
+
+    def act() -> Annotation:
+        with cache.use(keys) as models:
+            return annotators.annotate(
+                name, source, resolution=resolution, networks=lambda _: models[keys[0]], **values
+            )
+
+    return relieved(cache, act, f"this map by {annotator.label}", todo="Choose a smaller resolution")
 
 
 @dataclass(slots=True)

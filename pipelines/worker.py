@@ -1,12 +1,13 @@
 """What a worker does: the frozen recipe that travels to it, and the handlers that it makes there."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from errors import GPU_OOM, DeviceError
+from errors import GPU_OOM, ArmatureError, DeviceError, ours
 from models.memory import AUTO
 from models.store import Store
 from pipelines import results
@@ -16,13 +17,16 @@ from pipelines.request import GenerateRequest, Made, Progress, Result, Saved
 from pipelines.request.safety import is_checked
 from pipelines.runner import Handler, KeepFinished, bare
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
     """Loads models from `weights` and saves pictures in `outputs`, or in `folder` where one is given.
 
     Calling it prepares: torch is imported there and then, and `family`, or a base of one's own with the
-    controls of a family, is loaded before any job. `bases` is where those are, if not in the weights.
+    controls of a family, is loaded before any job; where that can't be, its jobs say why, and others work.
+    `bases` is where bases of one's own are, if not in the weights.
     `memory` is how many bytes of the device are filled at most, `memory_mode` how models share it.
     With `safety`, no picture leaves that could need the safety checker and was not seen by it.
     """
@@ -43,7 +47,6 @@ class Worker:
         torchvision_ops.define_missing()
         from models.device import choose
         from pipelines.cache import ModelCache
-        from pipelines.generate import warm
         from pipelines.networks import AnnotateJobs
 
         chosen = choose(self.device, memory=self.memory, mode=self.memory_mode)
@@ -64,7 +67,7 @@ class Worker:
             on_change=lambda: tell(held=cache.held),
         )
         if store.has(self.family):
-            warm(self.family, cache)
+            _warm(self.family, cache)
         tell(phase="ready", detail="")
         return {
             "generate": lambda job_id, request: self._generate(job_id, request, cache),
@@ -77,10 +80,11 @@ class Worker:
         short = None
         try:
             yield from self._made(job_id, request, cache)
-        except DeviceError as error:
-            if error.code is not GPU_OOM:
+        except (DeviceError, RuntimeError, MemoryError) as error:
+            known = ours(error)
+            if known.code is not GPU_OOM:
                 raise
-            short = bare(error)
+            short = bare(known)
         if short is not None:  # outside the except, whose traceback keeps what was computed
             cache.clear()
             raise short
@@ -117,6 +121,21 @@ class Worker:
     def _save(self, result: Result, job_id: str, began: float) -> Saved:
         folder = self.folder or results.todays(self.outputs)
         return results.save(result, folder, job_id, time.monotonic() - began)
+
+
+def _warm(family: str, cache: Any) -> None:
+    """Load a base ahead of the first job, if that can be; else the jobs that want it say why not."""
+    from pipelines.generate import warm
+
+    try:
+        warm(family, cache)
+        return
+    except (ArmatureError, RuntimeError, MemoryError) as error:
+        known = ours(error)
+        if known is not error and known.code is not GPU_OOM:
+            raise
+        log.warning("%s could not be loaded at the start: %s", family, known)
+    cache.clear()  # outside the except, whose traceback keeps what was loaded
 
 
 def _partial(request: GenerateRequest, made: list[Made], cache: Any) -> Result:

@@ -4,19 +4,18 @@ A stage that fails for want of memory is tried once more: after the `except`, wh
 that was computed half; with everything off the device that can leave it; and with thrift, each in its way.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from errors import GPU_OOM, ArmatureError, means
+from errors import GPU_OOM, ArmatureError
 from models.catalogue import FAMILIES
 from models.loading import ModelKey
 from models.memory import MODES, STAGES, THRIFTIEST, MemoryMode, Stage, fitting, need
 from pipelines.cache import ModelCache
+from pipelines.relief import tried
 from pipelines.request import GenerateRequest
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Numbers to a pixel that a step holds for each row, in widths of the U-Net's first block (320 in SD 1.5): its
@@ -67,14 +66,12 @@ class Workplace:
 
     def _tried(self, stage: Stage, act: Callable[[], T]) -> tuple[T] | None:
         """The answer in a tuple, or None where there was no memory for it."""
-        try:
+
+        def at_place() -> T:
             with self._there(stage):
-                return (act(),)
-        except (RuntimeError, MemoryError) as error:
-            if not means(GPU_OOM, error):
-                raise
-            log.warning("out of memory (%s, %s): %s", stage, self.mode.name, str(error).partition("\n")[0])
-        return None
+                return act()
+
+        return tried(at_place, f"{stage}, {self.mode.name}")
 
     @contextmanager
     def _there(self, stage: Stage) -> Iterator[None]:

@@ -29,6 +29,7 @@ from pipelines.request import GenerateRequest, Result
 from pipelines.request.checks import checked
 from pipelines.shelf import WeightsShelf
 from settings import Settings
+from tests import tiny_family
 from tests.browsing import draw_scene
 from tests.conftest import MakeRequest
 from tests.models import made_files
@@ -127,6 +128,47 @@ def test_all_bases_share_the_familys_controls(
 def test_a_new_file_shows_at_once(copy: Store) -> None:
     (copy.own_bases / MINE).rename(copy.own_bases / "other.safetensors")
     assert [name for _, name in bases.models(copy)] == ["pocket/folder", "pocket/other.safetensors"]
+
+
+@pytest.mark.parametrize("base", [MINE, "folder"])
+def test_a_base_that_takes_the_place_of_another_paints_at_once(
+    base: str, copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
+) -> None:
+    """As training leaves it: another one under the same name."""
+    request, cache = replace(make_request(steps=1), base=base), ModelCache(copy, pictures, cpu)
+    before = last_picture(request, cache)
+    file = next(path for path in weights_of(copy.own_bases / base) if path.stat().st_size > 10**6)
+    tensors = load_file(file)
+    name = next(name for name in tensors if name.endswith(("conv_in.weight", "input_blocks.0.0.weight")))
+    save_file(tensors | {name: -tensors[name]}, file, metadata={"format": "pt"})
+    assert not np.array_equal(last_picture(request, cache), before)
+
+
+def test_a_control_that_takes_the_place_of_another_steers_at_once(
+    copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
+) -> None:
+    controls = copy.weights / "controls" / "canny"
+    tiny_family.add_control(copy.weights, "first", seed=1)
+    tiny_family.add_control(copy.weights, "second", seed=2)
+    made = copy.weights / "pocket" / "controls"
+    (made / "first").rename(controls / "mine")
+    request, cache = make_request(steps=1), ModelCache(copy, pictures, cpu)
+    request = replace(request, controls=tuple(replace(unit, control="mine") for unit in request.controls))
+    before = last_picture(request, cache)
+    assert np.array_equal(last_picture(request, cache), before)
+    shutil.rmtree(controls / "mine")
+    (made / "second").rename(controls / "mine")
+    assert not np.array_equal(last_picture(request, cache), before)
+
+
+def last_picture(request: GenerateRequest, cache: ModelCache) -> Any:
+    *_, result = generate(request, cache)
+    assert isinstance(result, Result)
+    return result.images[0]
+
+
+def weights_of(place: Path) -> list[Path]:
+    return [place] if place.is_file() else sorted((place / "unet").glob("*.safetensors"))
 
 
 def test_a_folder_of_bases_may_be_missing(store: Store) -> None:

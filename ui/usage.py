@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from pipelines.engine import EngineState, Job
+from pipelines.engine import EngineState, Held, Job
 from pipelines.request.fetching import in_words
 from pipelines.request.stock import Stock
 
@@ -11,15 +11,19 @@ COLOURS = 5  # of folders, in turn
 
 
 def memory(state: EngineState, unloading: Job | None, *, open: bool) -> str:
-    """The networks in the device's memory, the latest first; where it is `open`, with buttons to let go."""
-    used = sum(held.size for held in state.held)
+    """The networks in memory, the latest first; where it is `open`, with buttons to let go.
+
+    What rests in the machine's own memory takes no room on the device, and is counted apart.
+    """
+    used = sum(held.size for held in state.held if not held.resting)
+    beside = sum(held.size for held in state.held if held.resting)
     rows = "".join(
-        _line(held.name, escape(held.name[:1].upper() + held.name[1:]), held.size, open=open)
-        for held in reversed(state.held)
+        _line(held.name, escape(_titled(held)), held.size, open=open) for held in reversed(state.held)
     )
     facts = [in_words(used), *([f"of {in_words(state.budget)}"] if state.budget else [])]
     facts += [f"on {state.device}"] if state.device else []
-    told = " ".join(facts) if state.held else "Nothing: a job loads what it needs."
+    rest = f", and {in_words(beside)} at rest in the machine's memory" if beside else ""
+    told = " ".join(facts) + rest if state.held else "Nothing: a job loads what it needs."
     every = button("unload", "", "Unload all") if state.held and open else ""
     share = _meter([used / state.budget]) if state.budget else ""
     return _card("memory", "In memory now", every, share, told, rows, _unloading(unloading))
@@ -55,6 +59,10 @@ def _card(name: str, title: str, acts: str, meter: str, told: str, rows: str, af
         f'<section class="card" id="models-{name}"><header><h3>{title}</h3>{acts}</header>{meter}'
         f'<p class="help">{escape(told)}</p><ul class="lines">{rows}</ul>{after}</section>'
     )
+
+
+def _titled(held: Held) -> str:
+    return held.name[:1].upper() + held.name[1:] + (", at rest" if held.resting else "")
 
 
 def _line(name: str, words: str, size: int, *, open: bool = False) -> str:

@@ -103,5 +103,10 @@ def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.Mon
     assert device.choose("cpu").budget > free / 2
     (tmp_path / "memory.max").write_text("2000000\n")
     assert device.choose("cpu").budget == 600_000
+    stat = "anon 100\nactive_file 7\ninactive_file 500000\nworkingset_inactive_file 9\n"
+    (tmp_path / "memory.stat").write_text(stat)
+    assert device.choose("cpu").budget == 900_000, "what was read and may be forgotten is free"
+    (tmp_path / "memory.stat").write_text("anon 100\n")
+    assert device.choose("cpu").budget == 600_000
     (tmp_path / "memory.max").write_text("500000\n")
     assert device.choose("cpu").budget == 0

@@ -157,3 +157,16 @@ def test_a_file_that_takes_the_place_of_another_has_another_stamp(store: Store) 
     before = stamp(put(store, "ink", kohya(768)))
     assert stamp(find(store, LORA, "ink")) == before
     assert stamp(put(store, "ink", kohya(768, 4))) != before
+
+
+def test_a_folder_is_another_where_one_of_its_files_is(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    file = tmp_path / "unet" / "weights"
+    (tmp_path / "card").write_text("newer than the rest")
+    file.write_text("a")
+    os.utime(file, ns=(10**9, 10**9))
+    before = stamp(tmp_path)
+    assert stamp(tmp_path) == before
+    os.utime(file, ns=(2 * 10**9, 2 * 10**9))
+    assert stamp(tmp_path) != before
+    assert stamp(tmp_path / "gone") == ""

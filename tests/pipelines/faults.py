@@ -94,6 +94,7 @@ def failing(plan: Plan) -> Iterator[None]:
     import annotators
     from models import device, loading
     from models.loading import Text, Vae
+    from models.safety import Checker
     from pipelines import judging, results
 
     places: list[tuple[Any, str, str]] = [
@@ -103,6 +104,7 @@ def failing(plan: Plan) -> Iterator[None]:
         (Vae, "decode_in_strips", "strips"),
         (Vae, "encode", "encode"),
         (loading, "load", "loading"),
+        (Checker, "flags", "checking"),
         (judging, "judge", "judging"),
         (annotators, "annotate", "annotating"),
         (results, "save", "saving"),

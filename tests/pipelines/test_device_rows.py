@@ -24,6 +24,7 @@ from pipelines.pictures import PICTURES, PictureStore
 from pipelines.request import ControlUnit, GenerateRequest, Saved
 from pipelines.request.annotating import AnnotateRequest
 from pipelines.worker import Worker
+from tests import tiny_safety
 from tests.conftest import drawn_map
 from tests.pipelines.faults import ALWAYS, Faulty, Plan, failing
 from tests.pipelines.recipes import wait_for
@@ -37,6 +38,7 @@ class Studio:
 
     engine: Engine
     plan: Plan
+    weights: Store
     outputs: Path
     home: Home
     request: GenerateRequest
@@ -61,6 +63,14 @@ class Studio:
         assert all(image.path.is_file() for image in job.outcome.images)
         return ""
 
+    def ends(self, place: str) -> str:
+        """The code with which a job ends that comes to a place beside the loop."""
+        if place == "checking":
+            return self.code(safety=True)
+        picture = self.request.controls[0].map
+        job = self.last(self.engine.submit("annotate", AnnotateRequest(annotator="canny", picture=picture)))
+        return job.error.code.name if job.error else ""
+
     def works(self) -> None:
         """The next job makes its picture as ever."""
         self.plan.set()
@@ -78,9 +88,11 @@ def studio(request: pytest.FixtureRequest, store: Store, tmp_path: Path) -> Iter
 
 def opened(where: str, store: Store, folder: Path) -> Iterator[Studio]:
     """A studio whose worker lives in a thread or in a process."""
-    plan, outputs = Plan(folder), folder / "outputs"
+    plan, outputs, weights = Plan(folder), folder / "outputs", Store(folder / "weights")
     plan.set()
-    worker = Worker(weights=store.weights, outputs=outputs, device="cpu", family="pocket")
+    weights.weights.mkdir()  # its own, since some tests put a safety checker there
+    (weights.weights / "pocket").symlink_to(store.weights / "pocket")
+    worker = Worker(weights=weights.weights, outputs=outputs, device="cpu", family="pocket")
     home: Home = ThreadHome(worker) if where == "thread" else ProcessHome(Faulty(worker, plan))
     digest = PictureStore(outputs / PICTURES).put(drawn_map(64, 64))
     request = GenerateRequest(
@@ -96,7 +108,7 @@ def opened(where: str, store: Store, folder: Path) -> Iterator[Studio]:
         engine.start()
         try:
             wait_for(lambda: engine.state.phase == "ready")
-            yield Studio(engine, plan, outputs, home, request)
+            yield Studio(engine, plan, weights, outputs, home, request)
         finally:
             plan.go_on()
             engine.close(patience=5)
@@ -125,6 +137,25 @@ def test_memory_that_stays_missing_is_told_with_a_size_that_fits(
     assert "Choose 192x128 or smaller" in job.error.message
     assert studio.pictures == set()
     studio.works()
+
+
+@pytest.mark.parametrize("place", ["annotating", "checking"])
+def test_networks_beside_the_loop_are_asked_once_more(place: str, studio: Studio) -> None:
+    """Row 124: what makes maps and what looks at finished pictures, like the loop itself."""
+    tiny_safety.write(studio.weights)
+    studio.plan.set(**{place: ("oom", 1)})
+    assert studio.ends(place) == ""
+
+
+@pytest.mark.parametrize("place", ["annotating", "checking"])
+def test_networks_beside_the_loop_say_that_memory_stays_missing(place: str, studio: Studio) -> None:
+    tiny_safety.write(studio.weights)
+    studio.plan.set(**{place: ("oom", ALWAYS)})
+    assert studio.ends(place) == "GPU_OOM"
+    assert studio.pictures == set()
+    studio.works()
+    studio.plan.set()
+    assert studio.ends(place) == ""
 
 
 def test_after_three_in_a_row_there_is_a_fresh_worker(studio: Studio) -> None:

@@ -328,6 +328,54 @@ def test_what_can_not_fit_is_refused_unread(
     assert (refusal.value.code.name, read) == ("MODEL_TOO_LARGE", [])
 
 
+def test_what_lies_on_the_device_already_takes_no_room_beside_it(
+    make_request: MakeRequest, play: Callable[..., Played], weights: Store
+) -> None:
+    """A machine with a large GPU and little memory of its own: the base is there, and a control comes."""
+    keys = (*base_keys("pocket", weights), *controls(make_request()))
+    with (measured := play().cache).hold(keys):
+        sizes = {size.part: size.whole for size in measured.sizes(keys)}
+    base, control = sum(sizes.values()) - sizes["control"], sizes["control"]
+    played = play(resting=max(base // 2 + 1, control))
+    warm("pocket", played.cache)
+    assert len(played.cache.resident) == 3
+    shown(make_request(), played.cache)
+    assert len(played.cache.resident) == 4
+    assert played.ghost.came[-1].__class__.__name__ == "ControlNetModel"
+
+
+def test_what_rests_idle_makes_room_before_more_is_read(
+    make_request: MakeRequest, play: Callable[..., Played]
+) -> None:
+    played = play()
+    warm("pocket", played.cache)
+    played.cache.clear()
+    with played.cache.hold(controls(make_request())):
+        pass
+    size = played.cache.sizes(controls(make_request()))[0].whole
+    played.cache.device = replace(played.cache.device, resting=size)
+    seen: list[tuple[ModelKey, ...]] = []
+    ordinary = played.cache._load
+
+    def load(store: Store, key: ModelKey, dtype: torch.dtype) -> nn.Module:
+        seen.append(played.cache.resting)
+        return ordinary(store, key, dtype)
+
+    played.cache._load = load
+    with played.cache.hold([ModelKey(family="pocket", part="control", name="depth")]):
+        assert seen == [()]
+
+
+def test_the_machines_own_memory_is_named_where_it_is_what_lacks(
+    make_request: MakeRequest, play: Callable[..., Played]
+) -> None:
+    with pytest.raises(ArmatureError) as refusal:
+        list(generate(make_request(), play(resting=1000).cache))
+    assert refusal.value.code.name == "MODEL_TOO_LARGE"
+    assert "this machine's own memory" in refusal.value.message
+    assert "allowed: 2.0 KB" in refusal.value.message
+
+
 def test_a_damaged_header_is_left_to_the_loading(tmp_path: Any, weights: Store) -> None:
     from models.sizes import foretold
 

@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,49 @@ def test_what_is_lent_stays(small_cache: ModelCache) -> None:
 def test_what_is_not_there_is_no_trouble(small_cache: ModelCache, told: list[tuple[Held, ...]]) -> None:
     assert small_cache.unload() == small_cache.unload(["banana"]) == Unloaded(gone=(), size=0)
     assert told == []
+
+
+def test_what_only_rests_is_told_and_leaves_as_well(
+    store: Store, pictures: PictureStore, cpu: Any, told: list[tuple[Held, ...]]
+) -> None:
+    """On a GPU: the machine's memory is the second place where models are."""
+    device = replace(cpu, resting=1500)
+    gc.disable()
+    try:
+        cache = ModelCache(store, pictures, device, load=small, on_change=lambda: told.append(cache.held))
+        with cache.hold([A]) as models:
+            rests = weakref.ref(models[A])
+            del models
+            with cache.use([A]):
+                pass
+            cache.clear()
+        assert told == [(at_rest(A),), (Held(CONTROL_A, 1000),), (at_rest(A),)]
+        assert cache.unload([CONTROL_A]) == Unloaded(gone=(CONTROL_A,), size=1000)
+        assert (told[3:], rests()) == ([()], None)
+    finally:
+        gc.enable()
+    with cache.hold([A]):
+        pass
+    with cache.hold([B]):
+        pass
+    assert told[-1] == (at_rest(B),), "there is no room for both"
+    cache.clear()
+    assert not told[-1]
+
+
+def test_what_comes_in_pieces_rests(
+    store: Store, pictures: PictureStore, cpu: Any, told: list[tuple[Held, ...]]
+) -> None:
+    device = replace(cpu, resting=1500)
+    cache = ModelCache(store, pictures, device, load=small, on_change=lambda: told.append(cache.held))
+    with cache.use([A], in_pieces=[A]):
+        assert told == [(at_rest(A),)]
+    with cache.use([A]):
+        assert told[-1] == (Held(CONTROL_A, 1000),)
+
+
+def at_rest(key: ModelKey) -> Held:
+    return Held(str(key), 1000, resting=True)
 
 
 def test_the_request_and_its_answer_are_written_down(tmp_path: Path) -> None:

@@ -275,6 +275,15 @@ def test_how_freeing_went_is_told(outcome: Unloaded, words: str) -> None:
     assert words in memory(EngineState(held=(Held("a", 1),)), job, open=True)
 
 
+def test_what_rests_beside_the_device_does_not_fill_it() -> None:
+    held = (Held("a", 5000, resting=True), Held("b", 1000))
+    html = memory(EngineState(held=held, budget=2000, device="a GPU"), None, open=True)
+    assert "1.00 kB of 2.00 kB on a GPU, and 5.00 kB at rest in the machine" in html
+    assert "width:50.00%" in html
+    assert ">A, at rest<" in html
+    assert ">B<" in html
+
+
 def test_an_empty_memory_says_what_that_means() -> None:
     html = memory(EngineState(), None, open=True)
     assert "Nothing: a job loads what it needs." in html
