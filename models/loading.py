@@ -49,8 +49,8 @@ class ModelKey:
     """One module: a part of a family's base, or by name one of its controls, or an annotator's network.
 
     A decoder with a name is one of one's own, for the base of the family. `stamp` tells a file or a folder of
-    one's own from another one of the same name that takes its place; what a family has needs none. The safety
-    checker is the same for all.
+    one's own from another one of the same name that takes its place, as training does with controls; what is
+    loaded of a base stays in use until it is let go. The safety checker is the same for all.
     """
 
     part: Part

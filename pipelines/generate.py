@@ -17,7 +17,7 @@ import torch
 from annotators.base import Pixels
 from errors import NUMERIC
 from models import extras
-from models.catalogue import family_of, own_base
+from models.catalogue import family_of
 from models.loading import Decoder, ModelKey, Part, Text, Vae
 from models.lora import beside
 from models.memory import Stage, fitting
@@ -213,8 +213,7 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
 def base_keys(model: str, store: Store) -> tuple[ModelKey, ...]:
     """The text encoder, the U-Net and the decoder of a model, and its family's small decoder, if any."""
     parts: tuple[Part, ...] = ("text", "unet", "vae")
-    stamp = extras.stamp(store.base(model)) if own_base(model) else ""
-    keys = tuple(ModelKey(family=model, part=part, stamp=stamp) for part in parts)
+    keys = tuple(ModelKey(family=model, part=part) for part in parts)
     small = ModelKey(family=family_of(model).name, part="preview")
     return (*keys, small) if store.has_preview(model) else keys
 

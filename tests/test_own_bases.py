@@ -130,20 +130,6 @@ def test_a_new_file_shows_at_once(copy: Store) -> None:
     assert [name for _, name in bases.models(copy)] == ["pocket/folder", "pocket/other.safetensors"]
 
 
-@pytest.mark.parametrize("base", [MINE, "folder"])
-def test_a_base_that_takes_the_place_of_another_paints_at_once(
-    base: str, copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
-) -> None:
-    """As training leaves it: another one under the same name."""
-    request, cache = replace(make_request(steps=1), base=base), ModelCache(copy, pictures, cpu)
-    before = last_picture(request, cache)
-    file = next(path for path in weights_of(copy.own_bases / base) if path.stat().st_size > 10**6)
-    tensors = load_file(file)
-    name = next(name for name in tensors if name.endswith(("conv_in.weight", "input_blocks.0.0.weight")))
-    save_file(tensors | {name: -tensors[name]}, file, metadata={"format": "pt"})
-    assert not np.array_equal(last_picture(request, cache), before)
-
-
 def test_a_control_that_takes_the_place_of_another_steers_at_once(
     copy: Store, make_request: MakeRequest, pictures: PictureStore, cpu: Any
 ) -> None:
@@ -165,10 +151,6 @@ def last_picture(request: GenerateRequest, cache: ModelCache) -> Any:
     *_, result = generate(request, cache)
     assert isinstance(result, Result)
     return result.images[0]
-
-
-def weights_of(place: Path) -> list[Path]:
-    return [place] if place.is_file() else sorted((place / "unet").glob("*.safetensors"))
 
 
 def test_a_folder_of_bases_may_be_missing(store: Store) -> None:
