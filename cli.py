@@ -81,7 +81,8 @@ FLAGS = {  # where flag and control differ
     CLIP_SKIP.name: "clip-skip",
 }
 UNIT_HELP = (
-    "one more control, such as condition=depth,image=P,strength=.8,start=0,end=1,mode=balanced,region=P"
+    "one more control, such as condition=depth,image=P,strength=.8,start=0,end=1,mode=balanced,region=P; "
+    "layer_weights=1/.5/... gives each of its layers a factor of its own"
 )
 
 

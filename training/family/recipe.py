@@ -137,15 +137,15 @@ _CPU = Recipe(
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "cpu": _CPU,
-        # after it, an hour on each of two cores: the controls alone, on scenes that they have not seen
+        # after it, an hour for the base on one of two cores, and for the controls twenty minutes on both
         "cpu-onwards": replace(
             _CPU,
             scenes=replace(_CPU.scenes, count=12_288, mirrored=True),
             base=Base(learning=Learning(steps=3000, batch=32, rate=0.02, cooldown=3000, ema=0.998)),
             controls=_controls(
-                Learning(steps=2400, batch=16, rate=0.01, cooldown=1200, ema=0.99),
-                Learning(steps=1600, batch=16, rate=0.01, cooldown=800, ema=0.99),
-                Learning(steps=1200, batch=16, rate=0.01, cooldown=600, ema=0.99),
+                Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),
+                Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),
+                Learning(steps=400, batch=16, rate=0.01, cooldown=300, ema=0.97),
             ),
         ),
         # half an hour on one H200, by arithmetic: the whole world at 256 pixels
