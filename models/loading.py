@@ -149,7 +149,8 @@ class Vae(Decoder):
 
     def __init__(self, autoencoder: Any) -> None:
         super().__init__(autoencoder)
-        self.register_buffer("rgb", fit_rgb(self))
+        # no weight: it follows from the others, and differs in its last digits from process to process
+        self.register_buffer("rgb", fit_rgb(self), persistent=False)
 
     def encode(self, picture: torch.Tensor, *, in_strips: bool = False) -> Spread:
         """The latents that a picture (1, 3, 8h, 8w), from -1 to 1, may have."""

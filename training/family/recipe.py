@@ -145,7 +145,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             controls=_controls(
                 Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),
                 Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),
-                Learning(steps=400, batch=16, rate=0.01, cooldown=300, ema=0.97),
+                Learning(steps=300, batch=16, rate=0.01, cooldown=250, ema=0.97),
             ),
         ),
         # half an hour on one H200, by arithmetic: the whole world at 256 pixels
