@@ -142,11 +142,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             _CPU,
             scenes=replace(_CPU.scenes, count=12_288, mirrored=True),
             base=Base(learning=Learning(steps=3000, batch=32, rate=0.02, cooldown=3000, ema=0.998)),
-            controls=_controls(
-                Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),
-                Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),
-                Learning(steps=300, batch=16, rate=0.01, cooldown=250, ema=0.97),
-            ),
+            controls={
+                **_controls(
+                    Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),
+                    Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),
+                    Learning(steps=300, batch=16, rate=0.01, cooldown=250, ema=0.97),
+                ),
+                "inpaint": Learning(steps=900, batch=16, rate=0.01, cooldown=250, ema=0.97),
+            },
         ),
         # half an hour on one H200, by arithmetic: the whole world at 256 pixels
         "gpu": Recipe(
