@@ -183,8 +183,6 @@ def lay_out(layers: Sequence[Layer], ground: Ground | None, size: tuple[int, int
     def plane(pixels: Pixels | None) -> Pixels | None:
         return None if pixels is None else grey(fit(pixels, *sizes[0], "area"))
 
-    if ground is not None and ground.mask is not None:
-        _check_shapes(ground.init, ground.mask)
     laid = Laid(
         size=sizes[0],
         maps=tuple(layer.draft.map for layer in layers),
@@ -194,6 +192,8 @@ def lay_out(layers: Sequence[Layer], ground: Ground | None, size: tuple[int, int
     )
     if laid.mask is not None and not laid.mask.any():
         raise IMG_EMPTY("Nothing is marked in the mask", todo="Paint over what is to be made anew, in white")
+    if ground is not None and ground.mask is not None:
+        _check_shapes(ground.init, ground.mask)
     if ground is None or not ground.sides:
         return laid
     return laid.grown(ground.sides, [layer.draft.condition.has_hole for layer in layers])
