@@ -13,14 +13,18 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from conditions import CONDITIONS
+from errors import ArmatureError
 from gate import LIMITS
 from pipelines.pictures import PictureStore
+from pipelines.request import GenerateRequest
 from pipelines.request.annotating import Annotated, AnnotateRequest, Lack
 from pipelines.request.controls import UNIT_PARAMS
 from pipelines.request.intake import Desk, Draft
 from tests.browsing import draw_scene
+from tests.ui.test_start import as_painted
 from ui.compose_tab import ComposeTab
 from ui.stack import Sent, all_placed, told
+from ui.start import Start
 
 HERE = ("pocket_depth", "canny")  # the annotators whose files are here
 UNIT = {param.name: param.default for param in UNIT_PARAMS}
@@ -49,19 +53,37 @@ class Bench:
             return None if name in HERE else Lack(files=(name,), todo="Get it")
 
         self.desk = Desk(pictures, LIMITS["local"], far, lack)
-        self.shared = SimpleNamespace(model=object(), values={"size": object()})
-        self.tab = asyncio.run(self._laid_out())
+        self.asked: list[tuple[GenerateRequest, str]] = []
+        self.tab, start = asyncio.run(self._laid_out())
+        self.shared = SimpleNamespace(
+            model=object(),
+            values={"size": object()},
+            start=start,
+            run_values=lambda raw: {"prompt": "a house", "steps": 4, "seed": 1},
+        )
         self.raw: dict[Any, Any] = {
             self.shared.model: "pocket",
             self.shared.values["size"]: "auto",
             self.tab.cards: {},
             self.tab.stack: self.tab.stack.value,
-        }
+        } | {part: getattr(part, "value", None) for part in start.ordered}
 
-    async def _laid_out(self) -> ComposeTab:
+    async def _laid_out(self) -> tuple[ComposeTab, Start]:
         """Gradio would leave an event loop behind if it had to make one."""
+
+        def submit(kind: str, request: GenerateRequest, *, owner: str, wish: str) -> str:
+            self.asked.append((request, wish))
+            return "job"
+
         with gr.Blocks():
-            return ComposeTab(self.desk, cast(Any, None), lambda *_: None)
+            engine = cast(Any, SimpleNamespace(submit=submit))
+            return ComposeTab(self.desk, engine, lambda *_: None), Start(self.desk)
+
+    def generate(self, **changed: Any) -> tuple[GenerateRequest, str]:
+        """Press Generate, with parts of the page changed; answers the request and the wish."""
+        raw = self.raw | {getattr(self.shared.start, name): value for name, value in changed.items()}
+        self.tab._submit(cast(Any, self.shared), raw)
+        return self.asked[-1]
 
     def add(self, condition: str, path: Path) -> Sent:
         """Press Add."""
@@ -70,7 +92,7 @@ class Bench:
         self.raw[self.tab.cards] = told(self.raw[self.tab.stack])
         return self.sent[-1]
 
-    def send(self, condition: str, picture: Path) -> None:
+    def send(self, condition: str, picture: Path, painting: object = None) -> None:
         """Send a map from a tab."""
         draft = Draft(
             condition=CONDITIONS[condition],
@@ -80,7 +102,7 @@ class Bench:
             data=None,
             notices=(),
         )
-        self.tab.send(self.raw, draft, picture, UNIT)
+        self.tab.send(self.raw, draft, picture, UNIT, painting)
         self.raw[self.tab.cards] = told(self.raw[self.tab.stack])
 
     @property
@@ -133,6 +155,31 @@ def test_what_is_repainted_is_begun_with_wherever_it_stands(bench: Bench, folder
     assert bench.tab.own_picture(bench.raw) == names[0]
     bench.mute(0)
     assert bench.tab.own_picture(bench.raw) == names[2]
+
+
+def test_the_mask_that_was_painted_in_its_tab_comes_along(bench: Bench, folder: Path) -> None:
+    path = draw_scene(folder / "scene.png", 128, 128)
+    mask = np.zeros((128, 128, 3), np.uint8)
+    mask[:64] = 255
+    bench.send("canny", draw_scene(folder / "other.png", 128, 128))
+    bench.send("inpaint", path, {"of": str(path), "mask": as_painted(mask)})
+    request, _ = bench.generate()
+    assert request.mask is not None
+    assert request.init is not None
+    assert np.array_equal(bench.desk.kept(request.mask), mask)
+    with Image.open(path) as image:
+        assert np.array_equal(bench.desk.kept(request.init), np.asarray(image.convert("RGB")))
+    with pytest.raises(ArmatureError, match="does not know yet what to repaint"):
+        bench.generate(begin="tab")  # with a brush of its own, over which nothing is painted
+
+
+def test_another_model_is_another_wish(bench: Bench, folder: Path) -> None:
+    bench.send("canny", draw_scene(folder / "scene.png", 128, 128))
+    _, first = bench.generate()
+    _, again = bench.generate()
+    bench.raw[bench.shared.model] = "pocket/mine"
+    _, other = bench.generate()
+    assert first == again != other
 
 
 def test_without_a_picture_there_is_none(bench: Bench) -> None:

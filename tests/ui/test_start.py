@@ -116,6 +116,17 @@ def test_what_can_not_be_chosen_is_refused(start: Start, picture: Path) -> None:
     assert refusal(start, values(start, begin="tab", extend_top=-64), picture) == "PARAM_RANGE"
 
 
+@pytest.mark.parametrize(
+    ("left", "before", "after"),
+    [(64, 0.75, 1.0), (64, 0.4, gr.skip()), (0, 1.0, 0.75), (0, 0.4, gr.skip()), (0, 0.75, gr.skip())],
+)
+def test_a_canvas_that_grows_is_painted_from_nothing_until_it_no_longer_does(
+    left: int, before: float, after: object, start: Start
+) -> None:
+    change = start.values["denoise"]
+    assert start._extended(values(start, extend_left=left) | {change: before}) == {change: after}
+
+
 def test_a_mask_counts_over_its_own_picture_only(start: Start, picture: Path) -> None:
     mask = {"of": str(picture), "mask": as_painted(MARKED)}
     ground = start.ground(values(start, begin="tab", start_mask=mask), picture)
