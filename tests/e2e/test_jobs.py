@@ -33,7 +33,7 @@ def reload(studio: Studio, seen: Seen) -> None:
 
 
 def test_a_reload_finds_the_running_job_and_then_its_result(studio: Studio, seen: Seen, scene: Path) -> None:
-    ready_to_generate(studio, scene, 30)
+    ready_to_generate(studio, scene, LONG)
     studio.generate()
     studio.wait_for_step()
     job = job_of(studio)
