@@ -10,7 +10,7 @@ from gate import Limits
 from models import bases, own
 from models.catalogue import FAMILIES
 from models.store import Store
-from pipelines import results
+from pipelines import rebuilding, results
 from pipelines.engine import Engine
 from pipelines.fetching import Fetching
 from pipelines.homes import Home, ProcessHome, ThreadHome
@@ -97,6 +97,8 @@ def lasting_engine(
     path = worker.outputs / "jobs.sqlite3"
     hold(path)
     book = JobBook(kinds(worker.outputs), path, most_waiting=limits.queue, most_each=limits.queue_each)
+    if book.anew:
+        rebuilding.rebuild(book, worker.outputs)
     results.reconcile(worker.outputs, book.undone())
     home: Home = ThreadHome(worker) if in_process else ProcessHome(worker)
     dropped = partial(results.set_aside, worker.outputs)

@@ -155,6 +155,19 @@ class JobBook:
             _tell(job)
             return job.id
 
+    @property
+    def anew(self) -> bool:
+        """Whether the file was damaged, and this book began without what it held."""
+        return self._rows.anew
+
+    def enter(self, kind: str, payload: Any, outcome: Any, *, mark: str) -> None:
+        """A job that was done before this book began; its id begins with `mark`."""
+        job_id = mark + secrets.token_hex(16)[len(mark) :]
+        job = Job(id=job_id, kind=kind, payload=payload, state="done", outcome=outcome)
+        with self._changed:
+            self._rows.insert(job, self._kinds[kind].payload_text(payload))
+            self._write(job)
+
     def next(self, *, urgent: bool, lane: str = DEVICE) -> Job | None:
         """The job whose turn it is, now loading; None while none of that lane and urgency waits."""
         with self._changed:

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from annotators.base import Pixels
-from errors import ours
+from errors import DIR_READONLY, ours
 from pipelines import durable, metadata
 from pipelines.request import Result, Saved, SavedImage
 
@@ -19,11 +21,34 @@ log = logging.getLogger(__name__)
 
 IMAGES, UNFINISHED = "images", "unfinished"
 MARK = 12  # characters of a job's id in the names of its files
+NOT_KEPT = str(
+    DIR_READONLY(
+        "These pictures are not in the outputs folder, which can't be written to",
+        todo="Download them now, and give the program write access",
+    )
+)
 
 
 def todays(outputs: Path) -> Path:
     """The folder of today's pictures under an outputs folder."""
     return outputs / IMAGES / f"{datetime.now().astimezone():%Y-%m-%d}"
+
+
+def save_today(result: Result, outputs: Path, job_id: str, seconds: float) -> Saved:
+    """Save a job's pictures in today's folder; where nothing may be written, among the temporary files.
+
+    There they can be shown and downloaded, and a notice says so. A disk that is full or broken is an error.
+    """
+    try:
+        return save(result, todays(outputs), job_id, seconds)
+    except OSError as error:
+        if ours(error).code is not DIR_READONLY:
+            raise
+    set_aside(outputs, job_id)
+    folder = Path(tempfile.mkdtemp(prefix="armature-"))
+    log.warning("the outputs folder can't be written to; the pictures of job %s are in %s", job_id, folder)
+    saved = save(result, folder, job_id, seconds)
+    return replace(saved, notices=(*saved.notices, NOT_KEPT))
 
 
 def save(result: Result, folder: Path, job_id: str, seconds: float) -> Saved:
@@ -68,6 +93,11 @@ def write_png(path: Path, pixels: Pixels, texts: Mapping[str, str]) -> None:
     durable.write(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
 
 
+def job_of(path: Path) -> str:
+    """The beginning of a job's id, from the name of one of its pictures."""
+    return "".join(path.name.split("-")[1:2])
+
+
 def reconcile(outputs: Path, undone: Iterable[str]) -> int:
     """After a program that was killed: files left aside go, pictures of jobs that are not done step aside.
 
@@ -77,7 +107,7 @@ def reconcile(outputs: Path, undone: Iterable[str]) -> int:
     """
     durable.clear_unfinished(outputs)
     marks = {job_id[:MARK] for job_id in undone}
-    orphans = [path for path in (outputs / IMAGES).rglob("*.png") if _mark(path) in marks]
+    orphans = [path for path in (outputs / IMAGES).rglob("*.png") if job_of(path) in marks]
     return sum(_hidden(outputs, path) for path in orphans)
 
 
@@ -89,11 +119,6 @@ def set_aside(outputs: Path, job_id: str) -> int:
             with suppress(OSError):
                 path.unlink()
     return sum(_hidden(outputs, path) for path in found if path.suffix == ".png")
-
-
-def _mark(path: Path) -> str:
-    """The part of a picture's name that comes from its job."""
-    return "".join(path.name.split("-")[1:2])
 
 
 def _hidden(outputs: Path, path: Path) -> bool:

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state);
 """
 HELD: list[sqlite3.Connection] = []  # open as long as the process: a lock that no crash leaves behind
+LOCKED = 10.0  # seconds that somebody else may keep the file: a backup, or a look at it with another tool
 OVER = "('done', 'failed', 'cancelled', 'interrupted')"
 
 
@@ -41,10 +42,12 @@ class Rows:
     """The table of jobs. One connection, used under the book's lock; `path` None keeps it in memory.
 
     Every change is on the disk when its call returns (WAL, synchronous FULL). A file that is no database any
-    more is put aside under another name, and a new one begun: the pictures carry their requests themselves.
+    more is put aside under another name, and a new one begun, which `anew` says: the pictures carry their
+    requests themselves.
     """
 
     def __init__(self, path: Path | None) -> None:
+        self.anew = False
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +59,7 @@ class Rows:
                 if path is None:
                     raise
                 _put_aside(path)
+                self.anew = True
                 self._connection = _opened(path)
         except OSError as error:
             raise ours(error) from error
@@ -143,7 +147,7 @@ def hold(path: Path) -> None:
 
 
 def _opened(path: Path | None) -> sqlite3.Connection:
-    connection = sqlite3.connect(path or ":memory:", timeout=5.0, check_same_thread=False)
+    connection = sqlite3.connect(path or ":memory:", timeout=LOCKED, check_same_thread=False)
     with ExitStack() as failed:
         failed.callback(connection.close)
         _prepare(connection)

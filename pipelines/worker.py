@@ -119,8 +119,10 @@ class Worker:
                 yield self._save(judged_at_once(finished, cache), job_id, began)
 
     def _save(self, result: Result, job_id: str, began: float) -> Saved:
-        folder = self.folder or results.todays(self.outputs)
-        return results.save(result, folder, job_id, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        if self.folder:
+            return results.save(result, self.folder, job_id, seconds)
+        return results.save_today(result, self.outputs, job_id, seconds)
 
 
 def _warm(family: str, cache: Any) -> None:

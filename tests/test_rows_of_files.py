@@ -43,7 +43,7 @@ ROWS: dict[int, str] = {
     103: "a full disk",
     104: "a folder of weights that can't be written",
     105: "a folder of results that can't be written",
-    106: "a job book that is damaged, or newer",
+    106: "a job book that is locked, damaged, or newer",
 }
 # Tests that are named for what they say, where a row is one case of several.
 ELSEWHERE: dict[int, tuple[str, ...]] = {
@@ -70,7 +70,6 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
         "test_a_full_disk_under_the_book_refuses_and_fails_with_its_code",
     ),
     104: ("test_g11_whatever_call_to_the_disk_fails_the_place_has_the_old_file_or_the_new",),
-    105: ("test_g11_a_job_whose_picture_fails_is_failed_and_the_next_one_is_done",),
     106: (
         "test_a_broken_file_is_put_aside_and_a_new_book_begins",
         "test_a_newer_book_is_refused_and_untouched",

@@ -9,6 +9,7 @@ import os
 import resource
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -342,7 +343,7 @@ class Studio:
     def save(self, job_id: str, payload: int) -> Iterator[Any]:
         yield Progress(step=1, total=1)
         yield Progress(stage="saving", step=1, total=1)
-        yield results.save(a_result(), results.todays(self.outputs), job_id, 1.0)
+        yield results.save_today(a_result(), self.outputs, job_id, 1.0)
 
     def drop(self, job_id: str) -> None:
         results.set_aside(self.outputs, job_id)
@@ -370,15 +371,68 @@ def check_agreement(outputs: Path) -> None:
     durable.clear_unfinished(outputs)
     book = JobBook({"save": Pictures()}, outputs / "jobs.sqlite3")
     results.reconcile(outputs, book.undone())
-    files = {path for job in book.history(10_000) for path in job.outcome}
+    files = {path for job in book.history(10_000) for path in job.outcome if path.is_relative_to(outputs)}
     assert files == set((outputs / results.IMAGES).rglob("*.png"))
     assert all(whole(path) for path in files)
     book.close()
 
 
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of temporary files, beside the outputs."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Remove what is in a folder."""
+    for path in folder.iterdir():
+        shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("number", (errno.EACCES, errno.EROFS, errno.EPERM), ids=errno.errorcode.get)
+def test_row_105_pictures_that_can_not_be_kept_are_still_shown_and_it_is_said(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    studio = Studio(tmp_path)
+    really_open = open
+
+    def forbidden(path: Path, mode: str) -> Any:
+        if Path(path).is_relative_to(tmp_path):
+            raise OSError(number, os.strerror(number), str(path))
+        return really_open(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "open", forbidden, raising=False)
+        job = studio.job()
+    assert job.state == "done"
+    saved = job.outcome
+    assert all(image.path.is_relative_to(elsewhere) and whole(image.path) for image in saved.images)
+    assert len(saved.images) == 2
+    assert ["DIR_READONLY" in notice for notice in saved.notices] == [True]
+    assert str(elsewhere) not in saved.notices[0], "guests read it too"
+    assert studio.shown() == set()
+    assert studio.job().outcome.notices == ()
+    assert len(studio.shown()) == 2
+    studio.engine.close(patience=0)
+    check_agreement(tmp_path)
+
+
+def test_row_105_a_folder_that_was_removed_is_made_anew(tmp_path: Path, elsewhere: Path) -> None:
+    studio = Studio(tmp_path / "outputs")
+    assert studio.job().state == "done"
+    shutil.rmtree(tmp_path / "outputs")
+    job = studio.job()
+    assert (job.state, job.outcome.notices) == ("done", ())
+    assert len(studio.shown()) == 2
+    assert list(elsewhere.iterdir()) == []
+    studio.engine.close(patience=0)
+
+
 @every_fault
 def test_g11_a_job_whose_picture_fails_is_failed_and_the_next_one_is_done(
-    tmp_path: Path, number: int
+    tmp_path: Path, elsewhere: Path, number: int
 ) -> None:
     studio = Studio(tmp_path)
     assert studio.job().state == "done"
@@ -389,7 +443,10 @@ def test_g11_a_job_whose_picture_fails_is_failed_and_the_next_one_is_done(
         if faults.over:
             break
         if job.state == "done":
-            assert len(studio.shown() - shown) == 2
+            added = studio.shown() - shown | set(elsewhere.rglob("*.png"))
+            assert added == {image.path for image in job.outcome.images}
+            assert len(added) == 2
+            remove(elsewhere)
         else:
             assert job.state == "failed"
             assert job.error is not None
