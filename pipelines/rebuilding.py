@@ -1,4 +1,4 @@
-"""A job book made again from the pictures, which remember how they were made, where the old one is damaged."""
+"""A damaged job book, made again from the pictures, which remember how they were made."""
 
 import logging
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def rebuild(book: JobBook, outputs: Path) -> int:
 
 
 def remembered(outputs: Path) -> Iterator[Saved]:
-    """The jobs of the pictures in an outputs folder, newest first. What does not say how it was made is left."""
+    """The jobs of the pictures in a folder, newest first; what does not say how it was made is left."""
     newest = sorted((outputs / IMAGES).rglob(PICTURE), reverse=True)
     for _, files in groupby(islice(newest, MOST), key=lambda path: (path.parent, job_of(path))):
         known = [(path, memory) for path in files if (memory := _memory(path))]

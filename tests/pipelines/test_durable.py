@@ -391,7 +391,7 @@ def remove(folder: Path) -> None:
         shutil.rmtree(path)
 
 
-@pytest.mark.parametrize("number", (errno.EACCES, errno.EROFS, errno.EPERM), ids=errno.errorcode.get)
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EPERM], ids=errno.errorcode.get)
 def test_row_105_pictures_that_can_not_be_kept_are_still_shown_and_it_is_said(
     tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
