@@ -18,7 +18,8 @@ from filelock import FileLock, Timeout
 from errors import DISK_FULL, HUB_GATED, HUB_INTEGRITY, HUB_NOT_FOUND, HUB_PARTIAL, HUB_UNREACHABLE, HubError
 from models.hub import MAIN, Announced, Connection, Hub, Tally
 from models.store import Store, Wanted
-from pipelines import bundles, durable, manifest
+from pipelines import bundles, durable, glancing, manifest
+from pipelines.bundles import Bundle
 from pipelines.manifest import Entry
 from pipelines.messages import EngineState
 from pipelines.request import Progress
@@ -129,9 +130,15 @@ class Fetching:
         return Fetched(titles=self._titles(request), places=places, size=size)
 
     def _wanted(self, request: FetchRequest) -> tuple[Wanted, ...]:
-        """What is not here, or all, each once."""
+        """What is not here or is damaged, or all, each once."""
+        known = manifest.read(self.weights)
+
+        def lacking(bundle: Bundle) -> tuple[Wanted, ...]:
+            spoilt = (one.file for one in glancing.damaged(self.weights, bundle, known))
+            return (*bundle.missing, *spoilt)
+
         found = bundles.named(Store(self.weights), request.names)
-        files = [file for bundle in found for file in (bundle.files if request.again else bundle.missing)]
+        files = [file for bundle in found for file in (bundle.files if request.again else lacking(bundle))]
         return tuple(dict.fromkeys(files))
 
     def _parcels(self, hub: Connection, wanted: tuple[Wanted, ...]) -> tuple[Parcel, ...]:
