@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from models.catalogue import FAMILIES
 from models.hub import Hub
 from models.layout import BASE_FILES
 from models.store import Store
-from pipelines import bundles, fetching, glancing, home, manifest
+from pipelines import bundles, durable, fetching, glancing, home, manifest
 from pipelines.engine import Engine
 from pipelines.fetching import Fetching
 from pipelines.homes import ThreadHome
@@ -529,6 +530,70 @@ def test_g11_whatever_call_to_the_disk_fails_the_place_has_the_old_file_or_the_n
     else:
         raise AssertionError("it never succeeds")
     assert nth > 8
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Until it is left, nothing in a folder, and not the folder either, can be made, changed or renamed."""
+
+    def refusing(call: Callable[..., Any], changes: Callable[..., bool]) -> Callable[..., Any]:
+        def made(path: Any, *args: Any, **kwargs: Any) -> Any:
+            inside = not isinstance(path, int) and Path(os.fsdecode(path)).is_relative_to(folder)
+            if inside and changes(*args, **kwargs):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fsdecode(path))
+            return call(path, *args, **kwargs)
+
+        return made
+
+    def writes(flags: int, *_: Any, **__: Any) -> bool:
+        return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+
+    with pytest.MonkeyPatch.context() as patch:
+        opened = refusing(open, lambda mode="r", *_, **__: bool(set(mode) & set("wxa+")))
+        for module in (durable, fetching):
+            patch.setattr(module, "open", opened, raising=False)
+        patch.setattr(os, "open", refusing(os.open, writes))
+        for name in ("mkdir", "replace", "rename", "unlink"):
+            patch.setattr(os, name, refusing(getattr(os, name), lambda *_, **__: True))
+        yield
+
+
+def test_row_104_all_that_is_wanted_is_in_a_read_only_folder(here: Fetching, far: FakeHub) -> None:
+    fetch(here)
+    (here.weights / fetching.LOCK).unlink(missing_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in (here.weights, *here.weights.rglob("*"))}
+    far.asked.clear()
+    with read_only(here.weights):
+        assert here.offer(PIDI).files == 0
+        outcome, _ = fetch(here)
+    assert (outcome.places, outcome.size, far.asked) == ((), 0, [])
+    assert {path: path.stat().st_mtime_ns for path in (here.weights, *here.weights.rglob("*"))} == before
+
+
+@pytest.mark.parametrize(
+    ("closed", "is_there", "told"),
+    [
+        ("..", False, "weights"),
+        (".", False, "weights"),
+        (".", True, f"weights/{fetching.LOCK}"),
+        ("annotators", True, "weights/annotators"),
+    ],
+)
+def test_row_104_what_is_wanted_can_not_come_into_a_read_only_folder(
+    closed: str, is_there: bool, told: str, here: Fetching, far: FakeHub, tmp_path: Path
+) -> None:
+    """It is named from the folder of the weights on: what is above that is nobody's business."""
+    below = replace(here, weights=tmp_path / "somewhere" / "weights") if closed == ".." else here
+    if is_there:
+        below.weights.mkdir(parents=True)
+    with read_only(Path(os.path.normpath(below.weights / closed))):
+        error = refusal(below)
+    assert (error.code.name, error.found.removesuffix("/lllyasviel--Annotators")) == ("DIR_READONLY", told)
+    assert "Give the program write access" in error.message
+    assert tmp_path.name not in error.message
+    assert far.bodies() == []
+    fetch(below)
+    assert files(below) == {PLACE: BYTES}
 
 
 # Several at once
