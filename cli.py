@@ -99,7 +99,7 @@ def main(arguments: Sequence[str]) -> int:
         if known.code is INTERNAL:
             log.error("%s", known, exc_info=error)
         if given.json:
-            _print_json({"error": {"code": known.code.name, "message": known.message}})
+            _print_json({"error": _error_entry(known)})
         print(known, file=sys.stderr)
         return 1
 
@@ -307,17 +307,19 @@ def _fetched(run: Iterator[Progress | Fetched], *, quiet: bool) -> Fetched:
 
 def verify_weights(given: argparse.Namespace) -> int:
     """Whether every file that was fetched is still as it was, to its last byte."""
-    found = []
+    found: list[dict[str, Any]] = []
+    store = Store(given.weights)
     for place, verdict in manifest.verify(given.weights, manifest.read(given.weights)):
-        found.append({"file": place, "state": verdict})
+        error = manifest.refusal(place, verdict, bundles.holding(store, place) or "NAME")
+        found.append({"file": place, "state": verdict} | ({"error": _error_entry(error)} if error else {}))
         if not given.json:
             print(f"{verdict:8} {place}", flush=True)
-    bad = [one["file"] for one in found if one["state"] != "ok"]
+        if error:
+            print(error, file=sys.stderr)
+    well = all(one["state"] == "ok" for one in found)
     if given.json:
-        _print_json({"well": not bad, "files": found})
-    elif bad:
-        print("Fetch them again: cli.py weights get NAME --again", file=sys.stderr)
-    return 1 if bad else 0
+        _print_json({"well": well, "files": found})
+    return 0 if well else 1
 
 
 def convert_weights(given: argparse.Namespace) -> None:
@@ -711,6 +713,10 @@ def _bundle_entry(bundle: Bundle) -> dict[str, Any]:
         "bytes_here": bundle.bytes_here,
         "bytes_about": bundle.size,
     }
+
+
+def _error_entry(error: ArmatureError) -> dict[str, Any]:
+    return {"code": error.code.name, "message": error.message}
 
 
 def _saved_entry(saved: Saved, notices: Sequence[str]) -> dict[str, Any]:

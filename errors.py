@@ -18,10 +18,12 @@ Codes arrive with the part that raises them: there is none here that nothing rai
 """
 
 import errno
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 
 class ArmatureError(Exception):
@@ -39,7 +41,7 @@ class ArmatureError(Exception):
 
     @property
     def message(self) -> str:
-        """The whole refusal as sentences that may be shown to anybody: no paths, no traces."""
+        """The whole refusal as sentences that may be shown to anybody: no paths of the machine, no traces."""
         facts = [("found", self.found), ("allowed", self.allowed)]
         details = "; ".join(f"{label}: {value}" for label, value in facts if value)
         first = f"{self.what} ({details})." if details else f"{self.what}."
@@ -173,7 +175,7 @@ CODES: dict[str, Code] = {code.name: code for code in tuple(globals().values()) 
 @dataclass(frozen=True, slots=True)
 class Foreign:
     """How an error of another library is recognised and renamed: by qualified name, by errno, or by words
-    in a plain RuntimeError, which is how the makers of devices speak.
+    in a plain RuntimeError, which is how the makers of devices speak. `places` says that it matters where.
     """
 
     names: frozenset[str]
@@ -182,6 +184,7 @@ class Foreign:
     what: str
     todo: str
     words: tuple[str, ...] = ()
+    places: bool = False
 
     def matches(self, error: BaseException) -> bool:
         """Names are compared along the whole class tree, so that no library is imported here."""
@@ -201,8 +204,9 @@ def _foreign(
     names: tuple[str, ...] = (),
     errnos: tuple[int, ...] = (),
     words: tuple[str, ...] = (),
+    places: bool = False,
 ) -> Foreign:
-    return Foreign(frozenset(names), frozenset(errnos), code, what, todo, words)
+    return Foreign(frozenset(names), frozenset(errnos), code, what, todo, words, places)
 
 
 FOREIGN: tuple[Foreign, ...] = (
@@ -234,6 +238,7 @@ FOREIGN: tuple[Foreign, ...] = (
         "A folder can't be written to",
         "Give the program write access, or name other folders with --weights and --outputs",
         errnos=(errno.EROFS, errno.EACCES, errno.EPERM),
+        places=True,
     ),
     _foreign(
         DISK_FAILED,
@@ -266,15 +271,30 @@ def means(code: Code, error: BaseException) -> bool:
     return next((row.code is code for row in FOREIGN if row.matches(error)), False)
 
 
-def ours(error: BaseException) -> ArmatureError:
-    """The error as one of ours: itself, its row in FOREIGN, or INTERNAL with an id for the log."""
+def ours(error: BaseException, *, below: Path | None = None) -> ArmatureError:
+    """The error as one of ours: itself, its row in FOREIGN, or INTERNAL with an id for the log.
+
+    A place is told only from a folder `below` which it is: visitors must not learn what is above that.
+    """
     if isinstance(error, ArmatureError):
         return error
     for row in FOREIGN:
         if row.matches(error):
-            return row.code(row.what, todo=row.todo)
+            found = _place(error, below) if row.places and below else ""
+            return row.code(row.what, found=found, todo=row.todo)
     return INTERNAL(
         "Something failed inside the program",
         found=f"id {uuid.uuid4().hex[:8]}",
         todo="Try again; if it stays, report the id with the log",
     )
+
+
+def _place(error: BaseException, below: Path) -> str:
+    """Where the disk refused, from a folder on; that folder's own name, where it can't be made itself."""
+    named = getattr(error, "filename", None)
+    if not isinstance(named, str | bytes | os.PathLike):
+        return ""
+    path, folder = (Path(os.path.abspath(os.fsdecode(one))) for one in (named, below))
+    if folder.is_relative_to(path):
+        return folder.name
+    return Path(folder.name, path.relative_to(folder)).as_posix() if path.is_relative_to(folder) else ""

@@ -73,6 +73,17 @@ def all_bundles(store: Store) -> Mapping[str, Bundle]:
     return MappingProxyType({bundle.name: bundle for bundle in found if bundle.files})
 
 
+def holding(store: Store, place: str) -> str:
+    """The name of the smallest bundle with a file at a place, relative to the weights; "" where none has."""
+    wanted = store.weights / place
+
+    def has(bundle: Bundle) -> bool:
+        return any(one.place == wanted for file in bundle.files for one in (file, file.whole) if one)
+
+    found = min(filter(has, all_bundles(store).values()), key=lambda bundle: bundle.size, default=None)
+    return found.name if found else ""
+
+
 def named(store: Store, names: Iterable[str]) -> tuple[Bundle, ...]:
     """The bundles of some names, or a refusal that lists the names."""
     known = all_bundles(store)

@@ -15,10 +15,20 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from errors import DISK_FULL, HUB_GATED, HUB_INTEGRITY, HUB_NOT_FOUND, HUB_PARTIAL, HUB_UNREACHABLE, HubError
+from errors import (
+    DISK_FULL,
+    HUB_GATED,
+    HUB_INTEGRITY,
+    HUB_NOT_FOUND,
+    HUB_PARTIAL,
+    HUB_UNREACHABLE,
+    HubError,
+    ours,
+)
 from models.hub import MAIN, Announced, Connection, Hub, Tally
 from models.store import Store, Wanted
-from pipelines import bundles, durable, manifest
+from pipelines import bundles, durable, glancing, manifest
+from pipelines.bundles import Bundle
 from pipelines.manifest import Entry
 from pipelines.messages import EngineState
 from pipelines.request import Progress
@@ -83,8 +93,17 @@ class Fetching:
 
     def run(self, request: FetchRequest) -> Iterator[Progress | Fetched]:
         """Bring what a request wants and is not here; closed in between, the next one goes on from there."""
+        try:
+            yield from self._run(request)
+        except OSError as error:
+            raise ours(error, below=self.weights) from error
+
+    def _run(self, request: FetchRequest) -> Iterator[Progress | Fetched]:
         titles = self._titles(request)
         yield Progress(stage="checking", step=0, total=0)
+        if not request.discard and not self._wanted(request):  # the weights may well be read-only then
+            yield Fetched(titles=titles, places=(), size=0)
+            return
         durable.make_folder(self.weights)
         lock = FileLock(self.weights / LOCK)
         while not _taken(lock):
@@ -129,9 +148,15 @@ class Fetching:
         return Fetched(titles=self._titles(request), places=places, size=size)
 
     def _wanted(self, request: FetchRequest) -> tuple[Wanted, ...]:
-        """What is not here, or all, each once."""
+        """What is not here or is damaged, or all, each once."""
+        known = manifest.read(self.weights)
+
+        def lacking(bundle: Bundle) -> tuple[Wanted, ...]:
+            spoilt = (one.file for one in glancing.damaged(self.weights, bundle, known))
+            return (*bundle.missing, *spoilt)
+
         found = bundles.named(Store(self.weights), request.names)
-        files = [file for bundle in found for file in (bundle.files if request.again else bundle.missing)]
+        files = [file for bundle in found for file in (bundle.files if request.again else lacking(bundle))]
         return tuple(dict.fromkeys(files))
 
     def _parcels(self, hub: Connection, wanted: tuple[Wanted, ...]) -> tuple[Parcel, ...]:

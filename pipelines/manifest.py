@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
 
 import gate
-from errors import MODEL_CORRUPT, InputError
+from errors import HUB_INTEGRITY, MODEL_CORRUPT, MODEL_MISSING, ArmatureError, InputError
 from pipelines import durable
 
 NAME = "manifest.json"
@@ -77,6 +77,15 @@ def verify(weights: Path, entries: Mapping[str, Entry]) -> Iterator[tuple[str, V
             with open(file, "rb") as opened:
                 same = hashlib.file_digest(opened, "sha256").hexdigest() == entry.sha256
             yield place, "ok" if same else "damaged"
+
+
+def refusal(place: str, verdict: Verdict, name: str) -> ArmatureError | None:
+    """A verdict as an error of ours; `name` is the one under which the file is fetched again."""
+    todo = f"Fetch it again: .venv/bin/python cli.py weights get {name}"
+    if verdict == "damaged":
+        what = f"{place} has other bytes than were fetched, by the SHA-256 in {NAME}"
+        return HUB_INTEGRITY(what, todo=f"{todo} --again")
+    return MODEL_MISSING(f"{place} was fetched, and is gone", todo=todo) if verdict == "missing" else None
 
 
 def _entry(weights: Path, place: str, found: object) -> Entry:

@@ -5,7 +5,7 @@ Everything is looked up at each call, so that a file shows as soon as it is ther
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from conditions import CONDITIONS
 from errors import ModelError
 from models.catalogue import FAMILIES, SAFETY, Family, Weight
 from models.store import Store
-from pipelines import bundles, manifest
+from pipelines import bundles, glancing, manifest
 from pipelines.bundles import Bundle
 from pipelines.fetching import existing, left_of
+from pipelines.glancing import Damaged
 from pipelines.manifest import Entry
 from pipelines.own_stock import own_files
 from pipelines.request.stock import Group, Item, Stock
@@ -97,15 +98,26 @@ def _fetched(store: Store, bundle: Bundle, title: str, known: Mapping[str, Entry
     parts = [part for file in bundle.missing for part in left_of(file)]
     places = {place for file in bundle.files for place in (file.place, *file.others) if place.is_file()}
     written = all(place.relative_to(store.weights).as_posix() in known for place in places)
+    damaged = tuple(glancing.damaged(store.weights, bundle, known))
     return Item(
         name=bundle.name,
         title=title,
         sources=tuple(dict.fromkeys((file.repo, file.licence) for file in bundle.files)),
         here=bundle.bytes_here + sum(_bytes_of(part) for part in parts),
         size=bundle.size,
-        whole=not bundle.missing,
+        whole=not bundle.missing and not damaged,
         removable=bool(places or parts) and written,
+        trouble=_trouble(damaged),
     )
+
+
+def _trouble(damaged: Sequence[Damaged]) -> str:
+    """What is wrong with the first of some files, and which others are damaged."""
+    if not damaged:
+        return ""
+    first, *others = damaged
+    also = f" Also damaged: {', '.join(one.file.path for one in others)}." if others else ""
+    return f"{first.error.message}{also}"
 
 
 def _folders(weights: Path) -> Iterator[tuple[str, int]]:

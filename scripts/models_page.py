@@ -49,6 +49,8 @@ The tab **Models** of the studio shows all of it as it is at this moment; a new 
   for the exact size and says how much room there is; only then *Fetch* brings it, and until you press that
   nothing is downloaded. A fetch can be paused and goes on from there, also after the program has ended;
   *Cancel* throws away what has come. *Remove* deletes what was fetched, and never what you have put there.
+  Where a file is cut off or can't be read the dot is red, and the row says which, with the size that it has
+  and should have; *Fetch again* brings the damaged files alone, and each stays until the right one has come.
 - Your own files, each with what it is by its header. What can't be used has a red dot, and says why in words.
   Pictures and notes that lie beside a model under its name are left out.
 - What is in memory now. *Unload* frees it, except what the job that runs needs; whatever is wanted again is
@@ -57,7 +59,10 @@ The tab **Models** of the studio shows all of it as it is at this moment; a new 
   than 1 GB free is refused before it begins.
 
 With `HF_HUB_OFFLINE=1` the Hub is not asked at all. In the profile `public` visitors only look. Without a
-browser, `cli.py weights list` tells what can be had, `get` fetches it, and `verify` compares checksums again.
+browser, `cli.py weights list` tells what can be had, and `get` fetches it. `verify` reads every fetched file
+to its end: one whose checksum is another than in `manifest.json` is told with `HUB_INTEGRITY`, one that is
+gone with `MODEL_MISSING`, and each with the command that mends it. A folder of weights may be read-only where
+all that is wanted is in it; else a fetch is refused with `DIR_READONLY`, which names the place.
 """
 
 

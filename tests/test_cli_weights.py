@@ -142,10 +142,44 @@ def test_verifying_finds_damage_and_fetching_again_mends_it(run: Run, far: FakeH
     run("get", "softedge_pidi", "--yes")
     assert run("verify") == (0, {"well": True, "files": [{"file": PLACE, "state": "ok"}]})
     (tmp_path / "weights" / PLACE).write_bytes(BYTES[::-1])
-    assert run("verify") == (1, {"well": False, "files": [{"file": PLACE, "state": "damaged"}]})
+    code, answer = run("verify")
+    assert (code, answer["well"], len(answer["files"])) == (1, False, 1)
     assert run("get", "softedge_pidi", "--yes")[1]["files"] == []
     assert run("get", "softedge_pidi", "--yes", "--again")[1]["files"] == [PLACE]
     assert run("verify")[0] == 0
+
+
+def test_row_78_a_bit_that_has_turned_has_its_code(
+    far: FakeHub, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every file is looked at, and each that is not as it was says how to get it again."""
+    for path in ("ControlNetHED.pth", "sk_model.pth", "sk_model2.pth"):
+        far.add(REPO, path, BYTES)
+    weights = ["--weights", str(tmp_path / "weights")]
+    names = ("softedge_hed", "softedge_pidi", "lineart")
+    cli.main(["weights", "get", *names, "--yes", *weights])
+    turned, gone = Path(PLACE), Path(PLACE).with_name("sk_model.pth")
+    (tmp_path / "weights" / turned).write_bytes(bytes([BYTES[0] ^ 1]) + BYTES[1:])
+    (tmp_path / "weights" / gone).unlink()
+    capsys.readouterr()
+
+    assert cli.main(["weights", "verify", *weights]) == 1
+    out, err = capsys.readouterr()
+    assert sorted(out.split()[::2]) == ["damaged", "missing", "ok", "ok"]
+    damaged, missing = sorted(err.splitlines())
+    assert damaged.startswith(f"HUB_INTEGRITY: {turned.as_posix()} has other bytes than were fetched")
+    assert "cli.py weights get softedge_pidi --again" in damaged
+    assert missing.startswith(f"MODEL_MISSING: {gone.as_posix()} was fetched, and is gone")
+    assert "cli.py weights get lineart" in missing
+
+    code, answer = run("verify")
+    errors = {one["file"]: one["error"] for one in answer["files"] if one["state"] != "ok"}
+    assert (code, len(answer["files"])) == (1, 4)
+    assert {place: error["code"] for place, error in errors.items()} == {
+        turned.as_posix(): "HUB_INTEGRITY",
+        gone.as_posix(): "MODEL_MISSING",
+    }
+    assert errors[turned.as_posix()]["message"] in damaged
 
 
 def test_it_speaks_to_people_too(far: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

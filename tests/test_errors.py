@@ -200,6 +200,36 @@ def test_the_real_errors_of_the_hub() -> None:
     assert ours(hub.LocalEntryNotFoundError(SECRET)).code is HUB_UNREACHABLE
 
 
+# Places
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("/home/ada/weights/sd15/base/a.bin", "weights/sd15/base/a.bin"),
+        (Path("/home/ada/weights/sd15"), "weights/sd15"),
+        (b"/home/ada/weights", "weights"),
+        ("/home/ada", "weights"),  # the folder itself can't be made
+        ("/home/ada/.cache/token", ""),
+        ("/home/ada/weights/../.cache/token", ""),
+        (7, ""),
+        (None, ""),
+    ],
+)
+def test_a_folder_that_can_not_be_written_is_named_from_a_known_folder_on(place: object, found: str) -> None:
+    error = OSError(errno.EROFS, "No", place)
+    mine = ours(error, below=Path("/home/ada/weights"))
+    assert (mine.code, mine.found) == (DIR_READONLY, found)
+    assert ours(error).found == "", "no folder is known, so nothing of it is told"
+    assert ours(OSError(errno.EIO, "No", place), below=Path("/home/ada/weights")).found == ""
+
+
+def test_a_known_folder_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = PermissionError(errno.EACCES, "No", str(tmp_path / "weights" / "a"))
+    assert ours(error, below=Path("weights")).found == "weights/a"
+
+
 # Everything else
 
 

@@ -69,7 +69,6 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
         "test_a_disk_without_room_is_said_before_anything_comes",
         "test_a_full_disk_under_the_book_refuses_and_fails_with_its_code",
     ),
-    104: ("test_g11_whatever_call_to_the_disk_fails_the_place_has_the_old_file_or_the_new",),
     106: (
         "test_a_broken_file_is_put_aside_and_a_new_book_begins",
         "test_a_newer_book_is_refused_and_untouched",

@@ -36,6 +36,7 @@ class ModelsTab:
             "offer": self._offer,
             "fetch": self._fetch,
             "resume": self._fetch,
+            "again": self._fetch,
             "pause": self._pause,
             "cancel": self._discard,
             "remove": self._remove,

@@ -16,7 +16,7 @@ from pipelines.request.stock import Group, Item, OwnFile, Stock
 from ui import fragments
 from ui.usage import button, disk, memory, refusal
 
-State: TypeAlias = Literal["here", "absent", "waits", "comes", "paused", "goes"]
+State: TypeAlias = Literal["here", "damaged", "absent", "waits", "comes", "paused", "goes"]
 WHERE = (
     ("bases", "Checkpoints, a file or a folder each"),
     ("controls/<condition>", "ControlNets"),
@@ -75,7 +75,7 @@ def mark(text: str) -> str:
 def _head(scene: Scene, view: View) -> str:
     items = [item for group in scene.stock.groups for item in group.items]
     here = sum(item.whole for item in items)
-    refused = sum(bool(file.refusal) for file in scene.stock.own)
+    refused = sum(bool(file.refusal) for file in scene.stock.own) + sum(bool(item.trouble) for item in items)
     facts = [f"{here} of {len(items)} here", f"{len(scene.stock.own)} of your own"]
     told = [scene.stock.trouble] if scene.stock.trouble else []
     if scene.stock.offline:
@@ -125,6 +125,8 @@ def state_of(item: Item, jobs: Sequence[Job]) -> tuple[State, Job | None]:
         if newest.payload.discard:
             return "goes", newest
         return ("waits" if newest.state == "queued" else "comes"), newest
+    if item.trouble:
+        return "damaged", newest
     if item.whole:
         return "here", newest
     return ("paused" if item.here else "absent"), newest
@@ -135,7 +137,8 @@ def _item(item: Item, scene: Scene, view: View) -> str:
     acts = "" if _asked(item, state, view) else _acts(item, state, scene)
     under = _asked(item, state, view) or _under(item, state, job, view)
     about = " and ".join(f"{licence} · {repo}" for repo, licence in item.sources)
-    sizes = {"here": in_words(item.here), "absent": f"about {in_words(item.size)}"}
+    here = in_words(item.here)
+    sizes = {"here": here, "damaged": here, "absent": f"about {in_words(item.size)}"}
     return _row(state, item.name, item.title, about, sizes.get(state, ""), acts, under)
 
 
@@ -153,20 +156,24 @@ def _acts(item: Item, state: State, scene: Scene) -> str:
     if not scene.open:
         return ""
     acts: tuple[tuple[str, str], ...] = ()
+    remove = (("remove", "Remove"),) if item.removable else ()
     if state == "absent":
         acts = () if scene.stock.offline else (("offer", "Get"),)
     elif state in ("waits", "comes"):
-        acts = (("pause", "Pause"), ("cancel", "Cancel"))
+        # to cancel what mends a file would throw away the good ones beside it
+        acts = (("pause", "Pause"), *(() if item.trouble else (("cancel", "Cancel"),)))
     elif state == "paused":
         acts = (("resume", "Resume"), *((("cancel", "Cancel"),) if item.removable else ()))
-    elif state == "here" and item.removable:
-        acts = (("remove", "Remove"),)
+    elif state == "damaged":
+        acts = remove if scene.stock.offline else (("again", "Fetch again"), *remove)
+    elif state == "here":
+        acts = remove
     return "".join(button(do, item.name, words, item.title) for do, words in acts)
 
 
 def _asked(item: Item, state: State, view: View) -> str:
     """A question about an item, with its answers: whether to fetch it, or to remove it."""
-    if state == "here" and view.removing == item.name:
+    if state in ("here", "damaged") and view.removing == item.name:
         words = f"Remove {in_words(item.here)} from the disk? It can be fetched again."
         return _question(words, button("removed", item.name, "Remove"), button("leave", item.name, "Keep"))
     if state == "absent" and view.offer is not None and item.name in view.offer.names:
@@ -180,7 +187,7 @@ def _under(item: Item, state: State, job: Job | None, view: View) -> str:
     """What is told below an item: a bar, or why something failed."""
     if state in ("waits", "comes", "goes", "paused"):
         return _progress(item, state, job) + refusal(_failure(job))
-    return refusal(view.refused.get(item.name) or _failure(job))
+    return refusal(item.trouble) + refusal(view.refused.get(item.name) or _failure(job))
 
 
 def _question(words: str, *buttons: str) -> str:

@@ -9,7 +9,8 @@ class Item:
 
     `name` is that of its bundle, and "" where it comes with the program. `sources` are repositories with
     their licences. `here` are the bytes that are here, unfinished ones too; `size` about how many it has when
-    it is `whole`. What is `removable` was fetched, and nothing of it put there by hand.
+    it is `whole`. What is `removable` was fetched, and nothing of it put there by hand. `trouble` says in
+    words what of it is damaged, and then it is not whole.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Item:
     size: int = 0
     whole: bool = False
     removable: bool = False
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from models.catalogue import FAMILIES
 from models.hub import Hub
 from models.layout import BASE_FILES
 from models.store import Store
-from pipelines import bundles, fetching, home, manifest
+from pipelines import bundles, durable, fetching, glancing, home, manifest
 from pipelines.engine import Engine
 from pipelines.fetching import Fetching
 from pipelines.homes import ThreadHome
@@ -29,7 +30,7 @@ from pipelines.kinds import FETCH, kinds
 from pipelines.request import Progress
 from pipelines.request.fetching import Fetched, FetchRequest, in_words
 from pipelines.worker import Worker
-from tests.fake_hub import COMMIT, FakeHub, Fault, fake_hub, sha256
+from tests.fake_hub import COMMIT, FakeHub, Fault, content_of, fake_hub, sha256
 from tests.models import made_files
 from tests.pipelines import recipes
 from tests.pipelines.recipes import KINDS, wait_for
@@ -39,6 +40,8 @@ from tests.pipelines.test_engine import gate, last
 NAME, FILE = "softedge_pidi", "table5_pidinet.pth"
 PLACE = f"annotators/lllyasviel--Annotators/{FILE}"
 BYTES = bytes(range(256)) * 4000
+CANNY = "lllyasviel/control_v11p_sd15_canny"
+HALF = content_of("half.safetensors")
 PIDI = FetchRequest(names=(NAME,))
 BASE = FetchRequest(names=("sd15", "sd15/canny"))
 
@@ -51,9 +54,9 @@ def far() -> Iterator[FakeHub]:
         base = FAMILIES["sd15"].base
         assert base is not None
         for path in FAMILIES["sd15"].base_files:
-            hub.add(base.repo, path, f"this is {path}".encode() * 50)
+            hub.add(base.repo, path, content_of(path))
         for path in ("config.json", "diffusion_pytorch_model.safetensors"):
-            hub.add("lllyasviel/control_v11p_sd15_canny", path, f"this is {path}".encode() * 50)
+            hub.add(CANNY, path, content_of(path))
         yield hub
 
 
@@ -157,7 +160,7 @@ def test_the_tokenizer_of_a_base_comes_alone_for_a_file_of_ones_own(here: Fetchi
 def test_what_serves_as_well_is_not_fetched(here: Fetching, far: FakeHub) -> None:
     half_precision = Store(here.weights).base("sd15") / "unet" / "diffusion_pytorch_model.fp16.safetensors"
     half_precision.parent.mkdir(parents=True)
-    half_precision.write_bytes(b"half")
+    half_precision.write_bytes(HALF)
     fetch(here, BASE)
     assert not half_precision.with_name("diffusion_pytorch_model.safetensors").exists()
     assert Store(here.weights).has("sd15", "canny")
@@ -166,10 +169,10 @@ def test_what_serves_as_well_is_not_fetched(here: Fetching, far: FakeHub) -> Non
 def test_half_precision_is_fetched_where_the_hub_has_it(here: Fetching, far: FakeHub) -> None:
     base = FAMILIES["sd15"].base
     assert base is not None
-    far.add(base.repo, "unet/diffusion_pytorch_model.fp16.safetensors", b"half as much")
+    far.add(base.repo, "unet/diffusion_pytorch_model.fp16.safetensors", HALF)
     outcome, said = fetch(here, BASE)
     there = files(here)
-    assert there["sd15/base/unet/diffusion_pytorch_model.fp16.safetensors"] == b"half as much"
+    assert there["sd15/base/unet/diffusion_pytorch_model.fp16.safetensors"] == HALF
     assert "sd15/base/unet/diffusion_pytorch_model.safetensors" not in there
     assert "sd15/base/vae/diffusion_pytorch_model.safetensors" in there, "of this the Hub has no other"
     assert Store(here.weights).has("sd15", "canny")
@@ -180,7 +183,7 @@ def test_half_precision_is_fetched_where_the_hub_has_it(here: Fetching, far: Fak
 def test_what_was_fetched_whole_comes_again_whole(here: Fetching, far: FakeHub) -> None:
     fetch(here, BASE)
     before = files(here)
-    far.add("lllyasviel/control_v11p_sd15_canny", "diffusion_pytorch_model.fp16.safetensors", b"half")
+    far.add(CANNY, "diffusion_pytorch_model.fp16.safetensors", HALF)
     lost = "sd15/controls/canny/diffusion_pytorch_model.safetensors"
     (here.weights / lost).unlink()
     outcome, _ = fetch(here, BASE)
@@ -293,6 +296,96 @@ def test_what_somebody_has_put_there_is_never_thrown_away(here: Fetching, far: F
     assert far.asked == []
 
 
+# What is damaged
+
+
+UNET = "sd15/base/unet/diffusion_pytorch_model.safetensors"
+CUT = 100  # bytes
+
+
+def damage(here: Fetching, request: FetchRequest) -> list[str]:
+    """What is found damaged at a glance in the bundles of a request, in words."""
+    known = manifest.read(here.weights)
+    found = bundles.named(Store(here.weights), request.names)
+    return [one.error.message for bundle in found for one in glancing.damaged(here.weights, bundle, known)]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "words"),
+    [
+        (NAME, PLACE, "is not as it was fetched (found: 100 bytes; allowed: 1024000 bytes)"),
+        ("sd15", UNET, "is cut off (found: 100 bytes; allowed: at least"),
+        ("sd15", "sd15/base/unet/config.json", "is not as it was fetched (found: 100 bytes; allowed: "),
+    ],
+)
+def test_row_76_a_file_that_is_cut_off_does_not_count_as_here(
+    name: str, place: str, words: str, here: Fetching, far: FakeHub
+) -> None:
+    request = FetchRequest(names=(name,))
+    fetch(here, request)
+    whole = files(here)
+    assert damage(here, request) == []
+    os.truncate(here.weights / place, CUT)
+    (said,) = damage(here, request)
+    assert words in said
+    assert "Fetch the file again." in said
+    offer = here.offer(request)
+    assert (offer.files, offer.size) == (1, len(whole[place]))
+    far.asked.clear()
+    outcome, _ = fetch(here, request)
+    assert (outcome.places, len(far.bodies())) == ((place,), 1)
+    assert files(here) == whole
+    assert damage(here, request) == []
+
+
+def test_row_76_a_damaged_file_stays_until_the_right_one_has_come(here: Fetching, far: FakeHub) -> None:
+    fetch(here)
+    os.truncate(here.weights / PLACE, CUT)
+    far.fail(FILE, "wrong", 1)
+    assert refusal(here).code.name == "HUB_INTEGRITY"
+    assert files(here) == {PLACE: BYTES[:CUT]}
+    fetch(here)
+    assert files(here) == {PLACE: BYTES}
+
+
+@pytest.mark.parametrize("spoilt", [b"", bytes(3000), b"<!doctype html>Access denied", content_of(UNET)[:-4]])
+def test_row_76_tensors_that_can_not_be_read_come_again_whoever_put_them_there(
+    spoilt: bytes, here: Fetching
+) -> None:
+    fetch(here, BASE)
+    whole = files(here)
+    manifest.forget(here.weights, {UNET})
+    (here.weights / UNET).write_bytes(spoilt)
+    assert len(damage(here, BASE)) == 1
+    outcome, _ = fetch(here, BASE)
+    assert (outcome.places, files(here)) == ((UNET,), whole)
+
+
+def test_row_76_the_whole_file_is_mended_where_half_precision_can_be_had(
+    here: Fetching, far: FakeHub
+) -> None:
+    """The whole one is what is used where both are there, so another one beside it would not help."""
+    base = FAMILIES["sd15"].base
+    assert base is not None
+    fetch(here, BASE)
+    whole = files(here)
+    far.add(base.repo, "unet/diffusion_pytorch_model.fp16.safetensors", HALF)
+    manifest.forget(here.weights, {UNET})
+    os.truncate(here.weights / UNET, CUT)
+    fetch(here, BASE)
+    assert files(here) == whole
+    assert damage(here, BASE) == []
+
+
+def test_another_whole_file_of_tensors_is_somebodys_wish_and_stays(here: Fetching, far: FakeHub) -> None:
+    fetch(here, BASE)
+    mine = content_of("mine.safetensors")
+    (here.weights / UNET).write_bytes(mine)
+    assert damage(here, BASE) == []
+    outcome, _ = fetch(here, BASE)
+    assert (outcome.places, files(here)[UNET]) == ((), mine)
+
+
 # What is wrong
 
 
@@ -329,7 +422,7 @@ def test_a_small_file_is_held_to_as_well(here: Fetching, far: FakeHub) -> None:
     fetch(here, control)
     place = here.weights / "sd15" / "controls" / "canny" / "config.json"
     place.unlink()
-    far.add("lllyasviel/control_v11p_sd15_canny", "config.json", b'{"another": 1}')
+    far.add(CANNY, "config.json", b'{"another": 1}')
     assert refusal(here, control).code.name == "HUB_INTEGRITY"
     assert not place.exists()
 
@@ -437,6 +530,70 @@ def test_g11_whatever_call_to_the_disk_fails_the_place_has_the_old_file_or_the_n
     else:
         raise AssertionError("it never succeeds")
     assert nth > 8
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Until it is left, nothing in a folder, and not the folder either, can be made, changed or renamed."""
+
+    def refusing(call: Callable[..., Any], changes: Callable[..., bool]) -> Callable[..., Any]:
+        def made(path: Any, *args: Any, **kwargs: Any) -> Any:
+            inside = not isinstance(path, int) and Path(os.fsdecode(path)).is_relative_to(folder)
+            if inside and changes(*args, **kwargs):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fsdecode(path))
+            return call(path, *args, **kwargs)
+
+        return made
+
+    def writes(flags: int, *_: Any, **__: Any) -> bool:
+        return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+
+    with pytest.MonkeyPatch.context() as patch:
+        opened = refusing(open, lambda mode="r", *_, **__: bool(set(mode) & set("wxa+")))
+        for module in (durable, fetching):
+            patch.setattr(module, "open", opened, raising=False)
+        patch.setattr(os, "open", refusing(os.open, writes))
+        for name in ("mkdir", "replace", "rename", "unlink"):
+            patch.setattr(os, name, refusing(getattr(os, name), lambda *_, **__: True))
+        yield
+
+
+def test_row_104_all_that_is_wanted_is_in_a_read_only_folder(here: Fetching, far: FakeHub) -> None:
+    fetch(here)
+    (here.weights / fetching.LOCK).unlink(missing_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in (here.weights, *here.weights.rglob("*"))}
+    far.asked.clear()
+    with read_only(here.weights):
+        assert here.offer(PIDI).files == 0
+        outcome, _ = fetch(here)
+    assert (outcome.places, outcome.size, far.asked) == ((), 0, [])
+    assert {path: path.stat().st_mtime_ns for path in (here.weights, *here.weights.rglob("*"))} == before
+
+
+@pytest.mark.parametrize(
+    ("closed", "is_there", "told"),
+    [
+        ("..", False, "weights"),
+        (".", False, "weights"),
+        (".", True, f"weights/{fetching.LOCK}"),
+        ("annotators", True, "weights/annotators"),
+    ],
+)
+def test_row_104_what_is_wanted_can_not_come_into_a_read_only_folder(
+    closed: str, is_there: bool, told: str, here: Fetching, far: FakeHub, tmp_path: Path
+) -> None:
+    """It is named from the folder of the weights on: what is above that is nobody's business."""
+    below = replace(here, weights=tmp_path / "somewhere" / "weights") if closed == ".." else here
+    if is_there:
+        below.weights.mkdir(parents=True)
+    with read_only(Path(os.path.normpath(below.weights / closed))):
+        error = refusal(below)
+    assert (error.code.name, error.found.removesuffix("/lllyasviel--Annotators")) == ("DIR_READONLY", told)
+    assert "Give the program write access" in error.message
+    assert tmp_path.name not in error.message
+    assert far.bodies() == []
+    fetch(below)
+    assert files(below) == {PLACE: BYTES}
 
 
 # Several at once

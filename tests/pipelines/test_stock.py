@@ -18,7 +18,7 @@ from pipelines.own_stock import PLACES
 from pipelines.request.fetching import FetchRequest
 from pipelines.request.stock import Item, OwnFile, Stock
 from pipelines.stock import take_stock
-from tests.fake_hub import FakeHub, fake_hub
+from tests.fake_hub import FakeHub, content_of, fake_hub
 from tests.models import made_files
 
 NAME, REPO, FILE = "softedge_pidi", "lllyasviel/Annotators", "table5_pidinet.pth"
@@ -120,6 +120,21 @@ def test_what_somebody_put_there_by_hand_is_not_ours_to_remove(here: Store) -> N
     place.write_bytes(BYTES)
     found = item(take_stock(here), NAME)
     assert (found.whole, found.removable, found.here) == (True, False, len(BYTES))
+
+
+def test_row_76_what_is_damaged_is_named_and_not_whole(here: Store) -> None:
+    files = {file.path: file.place for file in bundles.all_bundles(here)["sd15"].files}
+    for path, place in files.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content_of(path))
+    assert (item(take_stock(here), "sd15").whole, item(take_stock(here), "sd15").trouble) == (True, "")
+    cut = [path for path in files if path.endswith(".safetensors")]
+    for path in cut:
+        os.truncate(files[path], files[path].stat().st_size - 4)
+    found = item(take_stock(here), "sd15")
+    assert not found.whole
+    assert f"{files[cut[0]].name} is cut off (found: " in found.trouble
+    assert found.trouble.endswith(f"Fetch the file again. Also damaged: {', '.join(cut[1:])}.")
 
 
 def test_the_disk_is_counted_by_folder_the_largest_first(here: Store) -> None:
