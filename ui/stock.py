@@ -184,10 +184,10 @@ def _asked(item: Item, state: State, view: View) -> str:
 
 
 def _under(item: Item, state: State, job: Job | None, view: View) -> str:
-    """What is told below an item: a bar, or why something failed."""
-    if state in ("waits", "comes", "goes", "paused"):
-        return _progress(item, state, job) + refusal(_failure(job))
-    return refusal(item.trouble) + refusal(view.refused.get(item.name) or _failure(job))
+    """What is told below an item: a bar or what is wrong, and why something failed or was refused."""
+    on_its_way = state in ("waits", "comes", "goes", "paused")
+    first = _progress(item, state, job) if on_its_way else refusal(item.trouble)
+    return first + refusal(view.refused.get(item.name) or _failure(job))
 
 
 def _question(words: str, *buttons: str) -> str:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import gradio as gr
 import pytest
 
+from errors import QUEUE_FULL
 from models.hub import Hub
 from pipelines.engine import Engine, EngineState, Job
 from pipelines.fetching import Fetching
@@ -262,6 +264,26 @@ def test_why_a_fetch_failed_stands_in_its_row(visitor: Visitor, far: FakeHub) ->
     far.fail(FILE, "gated")
     assert "your token in HF_TOKEN" in visitor.press("offer")
     assert "your token" not in visitor.press("leave")
+
+
+@pytest.mark.parametrize("do", ["resume", "cancel"])
+def test_why_what_is_paused_can_not_be_changed_stands_in_its_row(
+    do: str, visitor: Visitor, far: FakeHub, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far.fail(FILE, "holds", 1)
+    visitor.press("fetch")
+    wait_for(lambda: "of 102 kB" in visitor.row())
+    visitor.press("pause")
+    wait_for(lambda: state(visitor.row()) == "paused")
+    refusal = QUEUE_FULL("Too much is waiting", todo="Wait a little")
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "submit", Mock(side_effect=refusal))
+        refused = visitor.press(do)
+    assert "Too much is waiting" in refused
+    assert (state(refused), buttons(refused)) == ("paused", ["resume", "cancel"])
+    assert "Paused: 51.2 kB" in refused
+    far.go.set()
+    assert "Too much is waiting" not in visitor.press(do)
 
 
 def test_offline_says_so_and_offers_nothing(engine: Engine, shelf: WeightsShelf, far: FakeHub) -> None:
