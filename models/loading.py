@@ -35,6 +35,8 @@ PART_TITLES: dict[Part, str] = {
 }
 
 
+# Of a base in diffusers' layout.
+FOLDERS: Mapping[Part, str] = {"text": "text_encoder", "unet": "unet", "vae": "vae"}
 LOG_VARIANCE = (-30.0, 20.0)  # as far as an autoencoder of diffusers believes its own
 
 # What diffusers, transformers and safetensors were seen to raise on damaged or foreign files.
@@ -258,6 +260,16 @@ def folder_of(store: Store, key: ModelKey) -> Path:
     if key.part == "control":
         return store.control(key.family, key.name)
     return store.preview(key.family) if key.part == "preview" else store.base(key.family)
+
+
+def weights_of(store: Store, key: ModelKey) -> tuple[Path, ...]:
+    """The files with the weights of a key that is no annotator's; none where they are not there."""
+    place = folder_of(store, key)
+    if place.is_file():
+        return (place,)
+    folder = place / FOLDERS.get(key.part, "")
+    found = [*folder.glob("*model.safetensors")] or [*folder.glob("*model.fp16.safetensors")]
+    return tuple(found)
 
 
 def read(folder: Path, part: Part, dtype: torch.dtype, *, what: object) -> nn.Module:

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from models.loading import ModelKey, folder_of
+from models.loading import ModelKey, weights_of
 from models.store import Store
 
-FOLDERS: Mapping[str, str] = {"text": "text_encoder", "unet": "unet", "vae": "vae"}
 PREFIXES: Mapping[str, str] = {  # of what lies in a single file beside other parts
     "control": "control_model.",
     "text": "cond_stage_model.",
@@ -30,14 +29,9 @@ def foretold(store: Store, key: ModelKey, dtype: torch.dtype) -> int | None:
     """
     if key.part in ("annotator", "safety"):
         return None
-    place, begins = folder_of(store, key), ""
-    if place.is_file():
-        files, begins = [place], PREFIXES.get(key.part, "")
-    else:
-        folder = place / FOLDERS.get(key.part, "")
-        files = [*folder.glob("*model.safetensors")] or [*folder.glob("*model.fp16.safetensors")]
+    begins = PREFIXES.get(key.part, "")
     try:
-        return sum(_bytes(path, dtype, begins) for path in files) or None
+        return sum(_bytes(path, dtype, begins) for path in weights_of(store, key)) or None
     except (OSError, SafetensorError):
         return None
 

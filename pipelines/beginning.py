@@ -53,9 +53,9 @@ class Brought:
 
 def begin(request: GenerateRequest, models: "Models", cache: ModelCache, *, in_strips: bool = False) -> Batch:
     """The request with its prompts encoded, its pictures read, and each picture's noise from its seed."""
-    guided = request.guidance > 1
+    texts = (request.prompt, request.negative_prompt) if request.guidance > 1 else (request.prompt,)
     read = reader(request, models.text, models.outfit, cache.store)
-    positive, *negative = read.encode(request.prompt, *[request.negative_prompt] * guided)
+    positive, *negative = read.encode(*texts)
     brought = bring(request, cache)
     scene = None
     if brought.init is not None:
@@ -78,8 +78,10 @@ def begin(request: GenerateRequest, models: "Models", cache: ModelCache, *, in_s
             kept=start.kept,
         )
         states.append(state)
-    unread = prompts.unread(request.prompt, *[request.negative_prompt] * guided)
-    notices = (*models.outfit.notices, *unread, *_idle(request, hints, states[0].first))
+    notices = (
+        *(*models.notices, *read.notices(*texts), *models.outfit.notices),
+        *(*prompts.unread(*texts), *_idle(request, hints, states[0].first)),
+    )
     return Batch(states=tuple(states), maps=brought.maps, notices=notices, scene=scene)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from errors import MODEL_TOO_LARGE, ArmatureError
-from models import memory, sizes
+from models import formats, memory, sizes
 from models.carrying import Carrier, Visits, bytes_of, sizes_of
 from models.device import Device
 from models.loading import ModelKey
@@ -36,7 +36,7 @@ class Resident:
 
     Those who borrow it want it kept; those who work with it want it on the device. `pieces` are the bytes of
     its pieces by their names, `visits` is how they come to the device where it rests itself. `schedule` is
-    the noise schedule that a U-Net was loaded with.
+    the noise schedule that a U-Net was loaded with, `notice` what to tell of the file it came from.
     """
 
     module: nn.Module
@@ -46,6 +46,7 @@ class Resident:
     pieces: Mapping[str, int] = field(default_factory=dict)
     visits: Visits | None = None
     schedule: Mapping[str, Any] | None = None
+    notice: str = ""
 
     @property
     def piece(self) -> int:
@@ -178,6 +179,12 @@ class ModelCache:
             known = unet.schedule if unet else None
         return known or self.store.scheduler_config(family)
 
+    def notices(self, keys: Iterable[ModelKey]) -> tuple[str, ...]:
+        """What to tell of the files that the models of some keys were loaded from, each once."""
+        with self._changed:
+            entries = filter(None, map(self._entry, keys))
+            return tuple(dict.fromkeys(entry.notice for entry in entries if entry.notice))
+
     @contextmanager
     def use(
         self, keys: Iterable[ModelKey], *, in_pieces: Collection[ModelKey] = ()
@@ -298,7 +305,13 @@ class ModelCache:
                     self._carrier.lay_out(module)
                 pieces = memory.pieces(sizes_of(module))
                 schedule = self.store.scheduler_config(key.family) if key.part == "unet" else None
-                loaded[key] = Resident(module, bytes_of(module), pieces=pieces, schedule=schedule)
+                loaded[key] = Resident(
+                    module,
+                    bytes_of(module),
+                    pieces=pieces,
+                    schedule=schedule,
+                    notice=formats.notice_of(self.store, key, self.device.dtype),
+                )
                 log.info("loaded %s, %s", key, in_words(loaded[key].size))
         finally:
             if missing:

@@ -42,8 +42,9 @@ PIXELS_AT_ONCE = {"cpu": 512 * 512, "mps": 512 * 512, "cuda": 8 * 512 * 512}
 class Models:
     """The networks of one request; the controls by their names, and a small decoder if any.
 
-    `outfit` are the LoRAs that U-Net and text encoder wear while they are asked. Without a `place` they are
-    all on one device already, and nobody helps when that has no memory.
+    `outfit` are the LoRAs that U-Net and text encoder wear while they are asked, `notices` are about the
+    files they all came from. Without a `place` they are all on one device already, and nobody helps when that
+    has no memory.
     """
 
     text: Text
@@ -52,6 +53,7 @@ class Models:
     controls: Mapping[str, Any]
     small: Decoder | None = None
     outfit: Outfit = field(default_factory=Outfit)
+    notices: tuple[str, ...] = ()
     place: Workplace | None = None
 
     def work(self, stage: Stage, act: Callable[[bool], T]) -> T:
@@ -206,6 +208,7 @@ def borrow(request: GenerateRequest, cache: ModelCache) -> Iterator[Models]:
             controls={name: lent[key] for name, key in controls.items()},
             small=cast(Decoder, lent[small[0]]) if small else None,
             outfit=outfit.dressed(loras, lent, unet=lent[unet], text=encoder),
+            notices=cache.notices(keys),
             place=Workplace(request, cache, keys, width=cast(Any, lent[unet]).config.block_out_channels[0]),
         )
 

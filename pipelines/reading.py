@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
-from models import embeddings, extras
+from models import embeddings, extras, formats
 from models.extras import NO_WORDS, Words
 from models.loading import Text
 from models.lora import beside
@@ -59,6 +59,12 @@ class Reader:
         states = [self._states(prompt) for prompt in texts]
         longest = max(state.shape[1] for state in states)
         return tuple(self._filled(state, longest) for state in states)
+
+    def notices(self, *texts: str) -> tuple[str, ...]:
+        """What to tell of the files of the textual inversions in some prompts."""
+        dtype = next(self.text.parameters()).dtype
+        told = (formats.notice(path.name, [path], dtype) for path in self.words.named("\n".join(texts)))
+        return tuple(filter(None, told))
 
     def _filled(self, states: torch.Tensor, tokens: int) -> torch.Tensor:
         lacking = tokens - states.shape[1]

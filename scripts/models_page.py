@@ -18,6 +18,10 @@ its own if you like, or a folder in diffusers' layout. A base brings all control
 single file takes the tokenizer from the family's base. Controls of version 1.0 and 1.1 are used alike, with
 the names of the original or of diffusers.
 
+Numbers are converted to what the device computes in. Where a file has them in float64 or float8, or in
+several formats at once, every picture that is made with it says so. Numbers in a code of their own, such as
+int8, are refused with `MODEL_DTYPE`.
+
 Pickled files (`.ckpt`, `.pt`, `.pth`, `.bin`) can run code when they are opened, so they are refused. If
 you own the machine, you can have one converted once, by a process of its own that takes tensors and nothing
 else:
