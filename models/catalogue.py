@@ -43,7 +43,8 @@ class Family:
     `base` is None for a family that ships with the program or is put in place by hand. `base_files` are the
     files that are fetched of it, the small ones first: what is complete then has them too. `preview` is a
     tiny autoencoder that shows pictures while they are made. `guidance` and `mode` are what suits it.
-    `harmless` is one that has learnt from nothing that its pictures would have to be checked for.
+    `harmless` is one that has learnt from nothing that its pictures would have to be checked for. With
+    `few_steps_by_lora` it takes a LoRA to paint in few steps.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Family:
     guidance: float = 7.5
     mode: str = "balanced"
     harmless: bool = False
+    few_steps_by_lora: bool = False
 
     def control(self, name: str) -> Control | None:
         """The control of that name, or None."""
@@ -118,6 +120,7 @@ SD15 = Family(
         "unet/diffusion_pytorch_model.safetensors",
     ),
     preview=Weight(repo="madebyollin/taesd", licence="MIT"),
+    few_steps_by_lora=True,
     controls=(
         _v11("canny", "control_v11p_sd15_canny"),
         _v11("softedge", "control_v11p_sd15_softedge"),

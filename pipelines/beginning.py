@@ -14,7 +14,7 @@ from pipelines.conditioning import Hint, check_size, to_hint
 from pipelines.masking import Mask
 from pipelines.preview import LATENT
 from pipelines.reading import reader
-from pipelines.request import GenerateRequest
+from pipelines.request import GenerateRequest, presets
 from pipelines.scene import Scene, Start, from_noise, from_scene, open_scene
 from pipelines.state import PictureState
 
@@ -80,7 +80,7 @@ def begin(request: GenerateRequest, models: "Models", cache: ModelCache, *, in_s
         states.append(state)
     notices = (
         *(*models.notices, *read.notices(*texts), *models.outfit.notices),
-        *(*prompts.unread(*texts), *_idle(request, hints, states[0].first)),
+        *(*presets.few_steps(request), *prompts.unread(*texts), *_idle(request, hints, states[0].first)),
     )
     return Batch(states=tuple(states), maps=brought.maps, notices=notices, scene=scene)
 

@@ -17,7 +17,7 @@ PRESET_PARAMS: tuple[Param, ...] = (STEPS, GUIDANCE, SCHEDULER)
 class Preset:
     """Steps, guidance and scheduler, set together. At a guidance of 1 each step costs half.
 
-    Without a guidance of its own it takes the one that suits the model.
+    Without a guidance of its own it takes the one that suits the model. One `of_lora` needs such a LoRA.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Preset:
     guidance: float | None
     scheduler: str
     help: str
+    of_lora: bool = False
 
     def values(self, model: object) -> dict[str, Value]:
         """Its settings for a model, by the names of their controls."""
@@ -74,6 +75,7 @@ PRESETS: dict[str, Preset] = {
             guidance=1.0,
             scheduler="lcm",
             help="for a LoRA of latent consistency (LCM)",
+            of_lora=True,
         ),
         Preset(
             name="tcd",
@@ -82,6 +84,24 @@ PRESETS: dict[str, Preset] = {
             guidance=1.0,
             scheduler="tcd",
             help="for a LoRA of TCD, or Hyper-SD's of one for all numbers of steps",
+            of_lora=True,
         ),
     )
 }
+
+
+def few_steps(request: GenerateRequest) -> tuple[str, ...]:
+    """A hint where somebody seems to have set a preset for a LoRA, and to have forgotten the LoRA.
+
+    A base may have learnt few steps itself, which nothing of its file tells; and as many steps as usual are
+    enough for any base.
+    """
+    named = any(weight for _, weight in request.loras)
+    if named or not FAMILIES[request.family].few_steps_by_lora or request.steps >= PRESETS["usual"].steps:
+        return ()
+    return tuple(
+        f"{SCHEDULERS[preset.scheduler].label} is {preset.help}, and the prompt names no LoRA. Add one, such "
+        "as <lora:NAME:1>, or choose another scheduler, unless your base itself has learnt to paint so."
+        for preset in PRESETS.values()
+        if preset.of_lora and preset.scheduler == request.scheduler
+    )
