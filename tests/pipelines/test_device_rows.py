@@ -1,7 +1,8 @@
 """What a device does wrong, and when an artist cancels: the same ends with the worker here and over there.
 
 Both engines are held to the same rows: a device without memory, one that failed, numbers that left the range,
-and cancelling at every moment. What differs is named: only a process can be replaced.
+and cancelling at every moment. What differs is named: only a process can be replaced. Each test with a worker
+process of its own takes minutes with its like, so those are long; one test has their rows in short.
 """
 
 import gc
@@ -127,6 +128,7 @@ def test_memory_that_stays_missing_is_told_with_a_size_that_fits(
     faults: tuple[str, ...], studio: Studio
 ) -> None:
     """Row 124, the other half, and the next job."""
+    before = studio.pictures
     wide = PictureStore(studio.outputs / PICTURES).put(drawn_map(256, 192))
     unit = replace(studio.request.controls[0], map=wide)
     studio.plan.set(**dict.fromkeys(faults, ("oom", ALWAYS)))
@@ -135,7 +137,7 @@ def test_memory_that_stays_missing_is_told_with_a_size_that_fits(
     assert job.error.code.name == "GPU_OOM"
     assert "256x192" in job.error.message
     assert "Choose 192x128 or smaller" in job.error.message
-    assert studio.pictures == set()
+    assert studio.pictures == before
     studio.works()
 
 
@@ -205,9 +207,10 @@ def test_between_two_workers_nobody_is_told_that_all_is_well(store: Store, tmp_p
 @pytest.mark.parametrize("times", [1, ALWAYS])
 def test_numbers_that_leave_the_range_never_make_a_black_picture(times: int, studio: Studio) -> None:
     """Row 127: the decoder has one more try, in float32; then it is said."""
+    before = studio.pictures
     studio.plan.set(vae=("nan", times))
     assert studio.code() == ("" if times == 1 else "NUMERIC")
-    assert bool(studio.pictures) == (times == 1)
+    assert (studio.pictures > before) == (times == 1)
     studio.works()
 
 
@@ -284,18 +287,36 @@ def test_who_does_not_know_a_job_can_not_cancel_it(studio: Studio) -> None:
 
 @pytest.mark.long
 def test_fifty_times_without_memory_and_fifty_pictures(studio: Studio) -> None:
+    in_turns(studio, 50)
+
+
+def in_turns(studio: Studio, turns: int) -> None:
     """Every other job has no memory, each time elsewhere. What is kept of them all is next to nothing."""
     places = (("text",), ("unet",), ("vae", "strips"))
+    pictures = studio.pictures
     figures: list[int] = []
-    for turn in range(50):
+    for turn in range(turns):
         studio.plan.set(**dict.fromkeys(places[turn % 3], ("oom", ALWAYS)))
         assert studio.code(prompt=f"house {turn}") == "GPU_OOM"  # what was read lately is not read again
         studio.works()
-        if turn in (9, 49):
+        if turn in (turns // 5 - 1, turns - 1):
             figures.append(memory_of(studio))
-    assert len(studio.pictures) == 2 * 51 - 2, "a picture and its map for each good job"
+    assert len(studio.pictures - pictures) == 2 * turns, "a picture and its map for each good job"
     before, after = figures
     assert after - before < (64 * MEGA if studio.pid else MEGA)
+
+
+@pytest.mark.slow
+def test_the_rows_of_the_device_in_short_with_a_worker_process(store: Store, tmp_path: Path) -> None:
+    """Rows 124 to 127 one after the other, with the engine that is the default and two restarts of it."""
+    for studio in opened("process", store, tmp_path):
+        for place in ("text", "unet", "vae", "encode"):
+            test_memory_that_is_missing_once_costs_nothing(place, studio)
+        for times in (1, ALWAYS):
+            test_numbers_that_leave_the_range_never_make_a_black_picture(times, studio)
+        in_turns(studio, 10)
+        test_after_three_in_a_row_there_is_a_fresh_worker(studio)
+        test_a_device_that_failed_is_left(studio)
 
 
 def memory_of(studio: Studio) -> int:
