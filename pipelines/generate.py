@@ -87,7 +87,7 @@ def generate(request: GenerateRequest, cache: ModelCache) -> Iterator[Progress |
             for state in group:
                 yield Progress(stage="decoding", step=before, total=total)
                 pixels = batch.finished(models.work("decode", partial(_decoded, models, state)))
-                made = Made(pixels=pixels, seed=request.seeds[len(images)])
+                made = Made(pixels=pixels, seed=request.seeds[len(images)], notices=batch.notices)
                 images.append(made.pixels)
                 yield Progress(stage="decoding", step=before, total=total, made=made)
     yield Result(

@@ -148,5 +148,5 @@ def _partial(request: GenerateRequest, made: list[Made], cache: Any) -> Result:
         maps=tuple(cache.pictures.get(unit.map) for unit in request.controls),
         request=request,
         others=tuple(cache.pictures.get(digest) for digest in request.others.values()),
-        notices=(f"Stopped: {len(made)} of {request.count} pictures were finished.",),
+        notices=(*made[-1].notices, f"Stopped: {len(made)} of {request.count} pictures were finished."),
     )

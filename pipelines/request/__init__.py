@@ -125,10 +125,11 @@ class GenerateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """One picture that is finished while others are not, RGB uint8 (H, W, 3), and its seed."""
+    """One picture that is finished while others are not, RGB uint8 (H, W, 3), its seed, and its notices."""
 
     pixels: Pixels
     seed: int
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
