@@ -1,5 +1,6 @@
 """What the tests share: a calm torch, and a tiny random model family in the layout of the real ones."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
 
 
+def pytest_collection_finish() -> None:
+    """Half a million objects, modules and tests, stay to the end."""
+    settle()
+
+
+def settle() -> None:
+    """From now on no search for garbage looks through what is there; it stays to the end.
+
+    The program searches whenever a model makes room, and that would be most of what some tests do.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def drawn_map(width: int, height: int) -> Pixels:
     """White lines on black, RGB uint8 (height, width, 3)."""
     map = np.zeros((height, width, 3), np.uint8)
@@ -45,6 +60,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
     weights: Path = tmp_path_factory.mktemp("weights")
     tiny_family.write(weights)
+    settle()  # diffusers and transformers have come by now
     return Store(weights)
 
 
