@@ -20,6 +20,16 @@ from ui.uploads import uploaded
 
 Raw = Mapping[Component, Any]
 FAMILYS_OWN = "The model's own"
+# What all tabs share has changed: those that show something look again. The others don't, since each tab's
+# event costs the browser a tenth of a second.
+AGAIN = """
+document.addEventListener('armature:moved', () => {
+    const tab = element.closest('[role=tabpanel]');
+    const typed = tab.querySelector('.typed textarea');
+    if (tab.querySelector('.source img') || (typed && typed.value)) trigger('again');
+});
+"""
+MOVED = "() => { document.dispatchEvent(new Event('armature:moved')); }"
 PAINT_HERE = "Bring a picture, and paint over the part that is to be made new."
 
 
@@ -117,6 +127,7 @@ def condition_tab(condition: Condition, begun: Annotator) -> ConditionTab:
                 sources=["upload", "clipboard", "webcam"],
                 format="png",
                 elem_id=f"{name}-picture",
+                elem_classes="source",
                 placeholder="Drop a picture here\nor click to choose one",
             )
             map_image = gr.Image(
@@ -132,7 +143,7 @@ def condition_tab(condition: Condition, begun: Annotator) -> ConditionTab:
         example = gr.Button("Try an example", size="sm", elem_id=f"{name}-example", elem_classes="example")
         own = own_map(condition)
         typed = _typed_box(condition, first)
-        notes = gr.HTML(elem_id=f"{name}-notes", elem_classes="told")
+        notes = gr.HTML(js_on_load=AGAIN, elem_id=f"{name}-notes", elem_classes="told")
         with gr.Row(elem_classes="method", visible=not first.keeps) as row:
             annotator = gr.Dropdown(
                 [(named(method), method.name) for method in methods],
@@ -212,4 +223,5 @@ def _typed_box(condition: Condition, first: Annotator) -> gr.Textbox:
         max_lines=12,
         visible=first.source in TYPED,
         elem_id=f"{condition.name}-typed",
+        elem_classes="typed",
     )

@@ -20,7 +20,7 @@ from ui import fragments
 from ui.annotate_tab import AnnotateTab
 from ui.border import Page, answers, shows, streams
 from ui.compose_tab import ComposeTab
-from ui.condition_tab import FAMILYS_OWN, ConditionTab, Raw, condition_tab, still
+from ui.condition_tab import FAMILYS_OWN, MOVED, ConditionTab, Raw, condition_tab, still
 from ui.controls import showing
 from ui.endpoints import add_annotate, add_endpoint
 from ui.examples import is_example, tried
@@ -106,7 +106,6 @@ class Studio:
 
     def _wire(self, tab: ConditionTab, shared: Panel) -> None:
         movable: list[Any] = [tab.picture, tab.typed, tab.annotator, *tab.settings]
-        movable += [shared.model, shared.values["size"]]
         looks: dict[str, Any] = {
             "inputs": tab.inputs | shared.inputs,
             "outputs": [
@@ -118,13 +117,10 @@ class Studio:
             "api_visibility": "private",
         }
         refused = partial(_refused, tab)
-        gr.on(
-            [*(part.change for part in movable), *(part.input for part in tab.own.switches)],
-            shows(partial(self._look, tab, shared), refused),
-            show_progress="hidden",
-            trigger_mode="always_last",
-            **looks,
-        )
+        look = shows(partial(self._look, tab, shared), refused)
+        moved = [*(part.change for part in movable), *(part.input for part in tab.own.switches)]
+        for on in (partial(gr.on, moved), tab.notes.again):
+            on(look, show_progress="hidden", trigger_mode="always_last", **looks)
         self._wire_example(tab, shared)
         annotate = shows(partial(self._annotate, tab, shared), refused)
         tab.annotate.click(annotate, show_progress="minimal", **looks)
@@ -191,6 +187,8 @@ class Studio:
             concurrency_limit=None,
             api_visibility="private",
         )
+        for moved in (shared.model, shared.values["size"]):
+            moved.change(None, js=MOVED, **quiet)  # type: ignore[attr-defined]
         guidance = shared.values[GUIDANCE.name]
         shared.model.input(answers(suited), [shared.model, guidance], guidance, preprocess=False, **quiet)
         scheduler, steps = (shared.values[param.name] for param in (SCHEDULER, STEPS))

@@ -93,6 +93,7 @@ def test_two_tabs_at_once_each_get_their_own(visit: Visit, scene: Path) -> None:
     other = Studio(one.page.context.new_page(), one.url)
     other.open()
     for studio in (one, other):
+        studio.page.bring_to_front()  # a browser lets a page behind another wait
         ready_to_generate(studio, scene, 8)
     one.generate()
     other.generate()

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from annotators.base import Pixels
+from conditions import CONDITIONS
 from pipelines.request.intake import fit
 from tests.browsing import PATIENCE, Studio
 from tests.conftest import drawn_map
@@ -66,6 +67,26 @@ def test_from_a_picture_to_a_new_one(own: Path | None, studio: Studio, scene: Pa
     assert f"{SHORT} steps" in studio.text("#info .facts")
     assert pixels(picture).std() > 5
     assert not studio.page.locator("#progress .progress").is_visible()
+
+
+def test_another_size_is_looked_at_where_there_is_something_to_see(studio: Studio, scene: Path) -> None:
+    """Fifteen tabs that look again hold the browser up for two seconds."""
+    before = {}
+    for title, name in (("Canny", "canny"), ("Soft edges", "softedge"), ("Canny", "canny")):
+        studio.choose_tab(title, name)
+        if name not in before:
+            studio.drop(scene, name)
+            before[name] = studio.map_after(condition=name)
+    studio.open_settings()
+    asked: list[str] = []
+    studio.page.on("request", lambda request: asked.append(request.post_data or ""))
+    studio.set_size("{}x{}".format(*LARGE))
+    for name, map in before.items():
+        studio.choose_tab(CONDITIONS[name].title, name)
+        assert pixels(studio.map_after(map, name)).shape[1::-1] == LARGE
+    studio.wait_until_idle()
+    looks = [body for body in asked if '"path"' in body and '"value":"Soft edges"' not in body]
+    assert len(looks) == 2
 
 
 def test_the_map_is_shown_as_it_is(studio: Studio, scene: Path) -> None:
