@@ -4,14 +4,14 @@ It does what a visitor would do, in the system's Chromium and against a studio t
 """
 
 import argparse
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browsing import HOW_TO_GET, Studio, draw_scene, find_chromium, start_chromium
+from tests.browsing import HOW_TO_GET, Studio, find_chromium, start_chromium
+from ui.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
 # The file, the width and height of the screen, and the theme.
@@ -20,6 +20,7 @@ SHOTS = (
     ("studio-dark.png", 1280, 900, "dark"),
     ("studio-phone.png", 390, 844, "light"),
 )
+SHOWN = EXAMPLES["canny"]  # what is done by default
 MODELS = ("models.png", 1280, 900, "light")
 
 
@@ -30,17 +31,15 @@ def main() -> None:
     if program is None:
         raise SystemExit(f"screenshots: {HOW_TO_GET}")
     given.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        picture = given.picture or draw_scene(Path(folder) / "scene.png")
-        with start_chromium(driver, program) as browser:
-            for name, width, height, theme in SHOTS:
-                with _opened(browser, given.url, width, height, theme) as studio:
-                    _paint(studio, given, picture)
-                    _shoot(studio, given.out / name)
-            with _opened(browser, given.url, *MODELS[1:]) as studio:
-                studio.page.get_by_role("tab", name="Models", exact=True).click()
-                studio.page.wait_for_selector(".stock")
-                _shoot(studio, given.out / MODELS[0])
+    with sync_playwright() as driver, start_chromium(driver, program) as browser:
+        for name, width, height, theme in SHOTS:
+            with _opened(browser, given.url, width, height, theme) as studio:
+                _paint(studio, given)
+                _shoot(studio, given.out / name)
+        with _opened(browser, given.url, *MODELS[1:]) as studio:
+            studio.page.get_by_role("tab", name="Models", exact=True).click()
+            studio.page.wait_for_selector(".stock")
+            _shoot(studio, given.out / MODELS[0])
 
 
 @contextmanager
@@ -53,9 +52,9 @@ def _opened(browser: Browser, url: str, width: int, height: int, theme: str) -> 
     context.close()
 
 
-def _paint(studio: Studio, given: argparse.Namespace, picture: Path) -> None:
+def _paint(studio: Studio, given: argparse.Namespace) -> None:
     """A picture and its map; and, where a model is worth showing, what was made of it."""
-    studio.drop(picture)
+    studio.drop(given.picture)
     studio.map_after()
     studio.page.fill("#prompt textarea", given.prompt)
     if given.paint:
@@ -76,10 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.screenshots", description=__doc__)
     parser.add_argument("--no-paint", dest="paint", action="store_false", help="stop at the map")
     parser.add_argument("url", nargs="?", default="http://127.0.0.1:7860", help="the studio (%(default)s)")
-    parser.add_argument("--picture", type=Path, help="what to start from; without it one is drawn")
-    parser.add_argument(
-        "--prompt", default="a house in the hills at sunset, watercolour", help="(%(default)s)"
-    )
+    parser.add_argument("--picture", type=Path, default=SHOWN.picture, help="what to start from")
+    parser.add_argument("--prompt", default=SHOWN.prompt, help="(%(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="(%(default)s)")
     return parser
 
