@@ -34,6 +34,7 @@ from pipelines import durable
 ROOT = Path(__file__).parents[1]
 PATIENCE = 1800.0  # seconds; a large checkpoint on a slow disk takes minutes
 REFUSED = 3
+ENVIRONMENT = {"OMP_NUM_THREADS": "1"}  # all that the child gets
 SECRET = 0x1 | 0x40 | 0x2000  # flags of an entry that is encrypted, or hides its name
 PICKLE = "data.pkl"
 # What diffusers and transformers call the same file, pickled and not.
@@ -141,13 +142,14 @@ def _refuse_altered(path: Path) -> None:
 
 def _open_in_a_child(source: Path, target: Path, patience: float) -> None:
     """Run the child to its end, with nothing of our environment."""
-    command = [sys.executable, "-W", "ignore", "-m", "pipelines.unpickling"]
+    # -B: to keep what is compiled as it imports, Python makes folders and files, which the child must not
+    command = [sys.executable, "-B", "-W", "ignore", "-m", "pipelines.unpickling"]
     paths = [str(path.absolute()) for path in (source, target)]
     try:
         done = subprocess.run(
             [*command, *paths],
             cwd=ROOT,
-            env={"OMP_NUM_THREADS": "1"},
+            env=dict(ENVIRONMENT),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

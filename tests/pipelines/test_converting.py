@@ -283,6 +283,18 @@ def test_one_that_takes_for_ever_is_ended(tmp_path: Path) -> None:
     assert refusal_of(tmp_path / "x.pt", patience=0.05).code.name == "TIMEOUT"
 
 
+def test_modules_that_nobody_has_compiled_yet_are_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python would make folders for what it compiles as it imports, which the child must not."""
+    torch.save(control(), tmp_path / "x.pt")
+    fresh = tmp_path / "compiled"
+    monkeypatch.setitem(converting.ENVIRONMENT, "PYTHONPYCACHEPREFIX", str(fresh))
+    converting.convert(tmp_path / "x.pt", tmp_path / "x.safetensors", LOCAL)
+    assert (tmp_path / "x.safetensors").is_file()
+    assert not fresh.exists()
+
+
 def test_the_child_gets_nothing_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save(control(), tmp_path / "x.pt")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
