@@ -35,6 +35,7 @@ def serve(chosen: Settings) -> None:
         refuse_busy_port(chosen.host, chosen.port)
     # gradio reads its environment when it is imported, so the page comes after the settings
     from starlette.middleware import Middleware
+    from starlette.middleware.gzip import GZipMiddleware
 
     from models import bases, extras, own
     from pipelines import home, own_files
@@ -107,7 +108,10 @@ def serve(chosen: Settings) -> None:
         run_history=False,
         ssr_mode=False,
         footer_links=["api"],
-        app_kwargs={"middleware": [Middleware(Guard, door=door)]},
+        # the page is 1.4 MB of text, which is much over a link that is shared
+        app_kwargs={
+            "middleware": [Middleware(Guard, door=door), Middleware(GZipMiddleware, compresslevel=4)]
+        },
     )
     if link:
         door.hosts.add(urlsplit(link).netloc)

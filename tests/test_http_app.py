@@ -226,6 +226,17 @@ def test_the_studio_works(visitor: Visitor) -> None:
         assert picture.content.startswith(b"\x89PNG")
 
 
+def test_the_page_is_sent_small_and_the_same(visitor: Visitor) -> None:
+    """Over a shared link its text of more than a megabyte would be most of the wait."""
+    plain, small = (
+        visitor.http.get("/", headers={"accept-encoding": encoding}) for encoding in ("identity", "gzip")
+    )
+    assert "content-encoding" not in plain.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert small.num_bytes_downloaded < 0.15 * plain.num_bytes_downloaded
+    assert len(small.text) == len(plain.text)
+
+
 def test_bad_pictures_are_refused_with_their_code_and_little_memory(visitor: Visitor, front: Front) -> None:
     before = memory(visitor.app)
     wrong = {}
