@@ -285,7 +285,6 @@ def test_who_does_not_know_a_job_can_not_cancel_it(studio: Studio) -> None:
     assert studio.last(job_id).state == "done"
 
 
-@pytest.mark.long
 def test_fifty_times_without_memory_and_fifty_pictures(studio: Studio) -> None:
     in_turns(studio, 50)
 
