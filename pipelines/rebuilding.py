@@ -1,6 +1,7 @@
 """A damaged job book, made again from the pictures, which remember how they were made."""
 
 import logging
+import re
 from collections.abc import Iterator
 from itertools import groupby, islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipelines.results import IMAGES, job_of
 
 log = logging.getLogger(__name__)
 
-PICTURE = "*-seed*.png"
+PICTURE = re.compile(r"\d{6}-[0-9a-f]{12}-\d+-seed\d+\.png")  # as `results` names them
 MOST = 2000  # pictures that are read: some seconds, and nobody leafs back further
 
 
@@ -29,7 +30,8 @@ def rebuild(book: JobBook, outputs: Path) -> int:
 
 def remembered(outputs: Path) -> Iterator[Saved]:
     """The jobs of the pictures in a folder, newest first; what does not say how it was made is left."""
-    newest = sorted((outputs / IMAGES).rglob(PICTURE), reverse=True)
+    ours = (path for path in (outputs / IMAGES).rglob("*.png") if PICTURE.fullmatch(path.name))
+    newest = sorted(ours, reverse=True)
     for _, files in groupby(islice(newest, MOST), key=lambda path: (path.parent, job_of(path))):
         known = [(path, memory) for path in files if (memory := _memory(path))]
         if known:

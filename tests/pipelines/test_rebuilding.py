@@ -1,5 +1,7 @@
 """A damaged job book, from the pictures: what they remember is in its place."""
 
+import secrets
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -87,7 +89,7 @@ def test_the_newest_pictures_come_first_and_there_is_an_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for day, prompt in (("2026-01-02", "newest"), ("2025-12-31", "older"), ("2025-01-01", "oldest")):
-        results.save(a_result(prompt, 1), tmp_path / "images" / day, f"{prompt:a<32}", 1.0)
+        results.save(a_result(prompt, 1), tmp_path / "images" / day, secrets.token_hex(16), 1.0)
     assert [saved.request.prompt for saved in rebuilding.remembered(tmp_path)] == [
         "newest",
         "older",
@@ -95,6 +97,19 @@ def test_the_newest_pictures_come_first_and_there_is_an_end(
     ]
     monkeypatch.setattr(rebuilding, "MOST", 2)
     assert [saved.request.prompt for saved in rebuilding.remembered(tmp_path)] == ["newest", "older"]
+
+
+def test_a_picture_of_another_name_is_nobodys_job(tmp_path: Path, kept: list[Any]) -> None:
+    """Two copies under one long name in two folders would be two jobs of one id, and no book at all."""
+    saved = results.save(a_result("a house", 1), tmp_path / "images" / "2026-01-02", "b" * 32, 1.0)
+    for folder in ("one", "two"):
+        copy = tmp_path / "images" / folder / f"mine-{'x' * 40}-0-seed5.png"
+        copy.parent.mkdir()
+        shutil.copy(saved.images[0].path, copy)
+    (tmp_path / "jobs.sqlite3").write_bytes(b"damaged" * 1000)
+    engine = home.lasting_engine(worker(tmp_path), LIMITS["local"], in_process=True)
+    assert [job.outcome.images for job in engine.history()] == [saved.images]
+    engine.close(patience=0)
 
 
 def test_a_picture_that_was_removed_is_missed_and_the_others_come(tmp_path: Path) -> None:
