@@ -25,7 +25,10 @@ def notice_of(store: Store, key: ModelKey, dtype: torch.dtype) -> str:
     """What to tell of the file that a key was loaded from in a format; "" where it is stored as usual."""
     if key.part in ("annotator", "safety"):  # which stay as they are
         return ""
-    place = folder_of(store, key)
+    try:
+        place = folder_of(store, key)
+    except ArmatureError:  # it has gone since it was loaded
+        return ""
     # all files in diffusers' layout have the same few names
     return notice(place.name if place.is_file() else str(key), weights_of(store, key), dtype)
 
@@ -34,7 +37,7 @@ def notice(name: str, files: Iterable[Path], dtype: torch.dtype) -> str:
     """The same of some files, by a name for people."""
     try:
         stored = [inspect.look(path).dtypes for path in files]
-    except ArmatureError:  # it has gone since it was loaded
+    except ArmatureError:
         return ""
     odd = [dtypes for dtypes in stored if len(dtypes) > 1 or not {*dtypes} <= {*USUAL}]
     if not odd:

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import gate
 from errors import MODEL_CORRUPT, ArmatureError, ModelError
 from models import inspect
 from models.store import Wanted
 from pipelines.bundles import Bundle
 from pipelines.manifest import Entry
 
-TENSORS = ".safetensors"
+TENSORS, SETTINGS = ".safetensors", ".json"
+LARGEST = 2**24  # bytes of settings; a vocabulary has one million
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +36,16 @@ def damaged(weights: Path, bundle: Bundle, known: Mapping[str, Entry]) -> Iterat
 
 
 def _error(place: Path, entry: Entry | None) -> ArmatureError | None:
-    """What is wrong with one file. Tensors tell their size themselves, also those that nobody has fetched."""
+    """What is wrong with one file. Tensors tell their size themselves, also those that nobody has fetched.
+
+    Settings that can be read are somebody's, who has changed them.
+    """
     if place.suffix == TENSORS:
         try:
             inspect.look(place)
         except ModelError as error:
             return error if error.code is MODEL_CORRUPT else None
-    elif entry and (size := place.stat().st_size) != entry.size:
+    elif entry and (size := place.stat().st_size) != entry.size and not _reads(place):
         return MODEL_CORRUPT(
             f"{place.name} is not as it was fetched",
             found=f"{size} bytes",
@@ -48,3 +53,14 @@ def _error(place: Path, entry: Entry | None) -> ArmatureError | None:
             todo="Fetch the file again",
         )
     return None
+
+
+def _reads(place: Path) -> bool:
+    """Whether a file holds settings that can be read."""
+    if place.suffix != SETTINGS:
+        return False
+    try:
+        gate.parse_json(gate.file_bytes(place, gate.OWN_FILES), most_bytes=LARGEST)
+    except ArmatureError:
+        return False
+    return True

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -160,13 +160,19 @@ class JobBook:
         """Whether the file was damaged, and this book began without what it held."""
         return self._rows.anew
 
-    def enter(self, kind: str, payload: Any, outcome: Any, *, mark: str) -> None:
-        """A job that was done before this book began; its id begins with `mark`."""
-        job_id = mark + secrets.token_hex(16)[len(mark) :]
-        job = Job(id=job_id, kind=kind, payload=payload, state="done", outcome=outcome)
+    def enter(self, kind: str, known: Iterable[tuple[str, Any, Any]]) -> None:
+        """Jobs that were done before this book began, all or none: how each id begins, payload, outcome."""
+        how = self._kinds[kind]
         with self._changed:
-            self._rows.insert(job, self._kinds[kind].payload_text(payload))
-            self._write(job)
+            self._rows.enter(
+                (
+                    mark + secrets.token_hex(16)[len(mark) :],
+                    kind,
+                    how.payload_text(payload),
+                    how.outcome_text(out),
+                )
+                for mark, payload, out in known
+            )
 
     def next(self, *, urgent: bool, lane: str = DEVICE) -> Job | None:
         """The job whose turn it is, now loading; None while none of that lane and urgency waits."""

@@ -81,10 +81,10 @@ def verify(weights: Path, entries: Mapping[str, Entry]) -> Iterator[tuple[str, V
 
 def refusal(place: str, verdict: Verdict, name: str) -> ArmatureError | None:
     """A verdict as an error of ours; `name` is the one under which the file is fetched again."""
-    todo = f"Fetch it again: .venv/bin/python cli.py weights get {name}"
+    todo = f"Fetch it again: .venv/bin/python cli.py weights get {name} --again"
     if verdict == "damaged":
         what = f"{place} has other bytes than were fetched, by the SHA-256 in {NAME}"
-        return HUB_INTEGRITY(what, todo=f"{todo} --again")
+        return HUB_INTEGRITY(what, todo=todo)
     return MODEL_MISSING(f"{place} was fetched, and is gone", todo=todo) if verdict == "missing" else None
 
 

@@ -16,14 +16,15 @@ from pipelines.results import IMAGES, job_of
 log = logging.getLogger(__name__)
 
 PICTURE = re.compile(r"\d{6}-[0-9a-f]{12}-\d+-seed\d+\.png")  # as `results` names them
+PLAIN = re.compile(r"[\w-]+\.png")  # a file beside, and nowhere else
 MOST = 2000  # pictures that are read: some seconds, and nobody leafs back further
 
 
 def rebuild(book: JobBook, outputs: Path) -> int:
     """Enter the jobs whose pictures are still there, the newest of them; answers how many there were."""
     jobs = list(remembered(outputs))
-    for saved in reversed(jobs):
-        book.enter("generate", saved.request, saved, mark=job_of(saved.images[0].path))
+    known = ((job_of(saved.images[0].path), saved.request, saved) for saved in reversed(jobs))
+    book.enter("generate", known)
     log.warning("the job book has %d jobs again, from the pictures in the outputs", len(jobs))
     return len(jobs)
 
@@ -45,7 +46,9 @@ def _saved(pictures: list[tuple[Path, Memory]]) -> Saved:
         images=tuple(
             SavedImage(path=path, seed=memory.seed, agreement=memory.agreement) for path, memory in pictures
         ),
-        maps=tuple((entry.condition, path.with_name(Path(entry.file).name)) for entry in first.maps),
+        maps=tuple(
+            (one.condition, path.with_name(one.file)) for one in first.maps if PLAIN.fullmatch(one.file)
+        ),
         request=first.request,
         notices=(),
         seconds=0.0,

@@ -22,7 +22,7 @@ class Shown:
 
 
 def shown(job_id: str, saved: Saved) -> list[Shown]:
-    """The pictures of a finished job."""
+    """The pictures of a finished job, those that are still there."""
     return [
         Shown(
             path=served(image.path),
@@ -31,6 +31,7 @@ def shown(job_id: str, saved: Saved) -> list[Shown]:
             kept=image.kept,
         )
         for image in saved.images
+        if image.path.is_file()
     ]
 
 

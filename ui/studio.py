@@ -310,11 +310,11 @@ class Studio:
         yield _finished(shared, job, board)
 
     async def _resume(self, shared: Panel, job_id: str, board: Board) -> AsyncIterator[Updates]:
-        """After a reload: the job that this browser started last, if it runs still or has a result."""
+        """After a reload: the job that this browser started last, if it runs or its pictures are there."""
         if not job_id or not self._engine.knows(job_id):
             return
         job = self._engine.look(job_id)
-        if job.over and job.outcome is None:
+        if job.over and not (job.outcome and shown(job.id, job.outcome)):
             return
         async for updates in self._followed(shared, job_id, board):
             yield updates

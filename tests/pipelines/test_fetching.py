@@ -386,6 +386,21 @@ def test_another_whole_file_of_tensors_is_somebodys_wish_and_stays(here: Fetchin
     assert (outcome.places, files(here)[UNET]) == ((), mine)
 
 
+def test_settings_that_somebody_has_changed_stay_as_long_as_they_can_be_read(
+    here: Fetching, far: FakeHub
+) -> None:
+    fetch(here, BASE)
+    place = next(place for place in files(here) if place.endswith("scheduler_config.json"))
+    mine = b'{"prediction_type": "v_prediction"}'
+    (here.weights / place).write_bytes(mine)
+    assert damage(here, BASE) == []
+    assert fetch(here, BASE)[0].places == ()
+    (here.weights / place).write_bytes(mine[:-5])
+    assert len(damage(here, BASE)) == 1
+    fetch(here, BASE)
+    assert files(here)[place] not in (mine, mine[:-5])
+
+
 # What is wrong
 
 

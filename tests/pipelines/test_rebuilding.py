@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gate import LIMITS
-from pipelines import home, rebuilding, results, rows
+from pipelines import home, metadata, rebuilding, results, rows
 from pipelines.jobs import Job, JobBook
 from pipelines.kinds import kinds
 from pipelines.request import GenerateRequest, Result, Saved
@@ -110,6 +111,18 @@ def test_a_picture_of_another_name_is_nobodys_job(tmp_path: Path, kept: list[Any
     engine = home.lasting_engine(worker(tmp_path), LIMITS["local"], in_process=True)
     assert [job.outcome.images for job in engine.history()] == [saved.images]
     engine.close(patience=0)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "../jobs.sqlite3", "a/b.png"])
+def test_a_map_of_a_strange_name_is_left_out(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = results.save(a_result("a house", 1), tmp_path / "images", "b" * 32, 1.0)
+    memory = metadata.memory_from_png(saved.images[0].path)
+    strange = replace(memory, maps=(replace(memory.maps[0], file=name),))
+    monkeypatch.setattr(metadata, "memory_from_png", lambda path: strange)
+    [found] = rebuilding.remembered(tmp_path)
+    assert (found.images, found.maps) == (saved.images, ())
 
 
 def test_a_picture_that_was_removed_is_missed_and_the_others_come(tmp_path: Path) -> None:

@@ -53,3 +53,11 @@ def test_a_caption_names_the_seed_and_what_was_kept(tmp_path: Path) -> None:
     assert (first.caption, first.kept, first.job) == ("Seed 8 · keeps 92 % of the edges", 0.92, "job")
     assert (second.caption, second.kept) == ("Seed 9", None)
     assert Path(first.path).read_bytes() == path.read_bytes()
+
+
+def test_a_picture_that_is_gone_is_not_shown(tmp_path: Path) -> None:
+    there, gone = (SavedImage(path=tmp_path / name, seed=seed) for name, seed in (("a.png", 1), ("b.png", 2)))
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(there.path)
+    request = GenerateRequest(prompt="x", controls=(), width=512, height=256, seed=1, count=2)
+    saved = Saved(images=(there, gone), maps=(), request=request, notices=(), seconds=2.0)
+    assert [picture.caption for picture in shown("job", saved)] == ["Seed 1"]
