@@ -182,6 +182,14 @@ def test_what_is_cancelled_is_thrown_away(visitor: Visitor, far: FakeHub, shelf:
     assert not list(shelf.fetching.weights.rglob(f"{FILE}*"))
 
 
+def cut_off(visitor: Visitor, shelf: WeightsShelf) -> None:
+    """Fetch the file, and leave a hundred bytes of it."""
+    visitor.press("fetch")
+    wait_for(lambda: state(visitor.row()) == "here")
+    (file,) = shelf.fetching.weights.rglob(FILE)
+    os.truncate(file, 100)
+
+
 def test_row_76_a_damaged_file_is_fetched_again_by_one_button(
     visitor: Visitor, far: FakeHub, shelf: WeightsShelf
 ) -> None:
@@ -206,10 +214,7 @@ def test_row_76_what_mends_can_be_paused_and_takes_nothing_else_away(
     visitor: Visitor, far: FakeHub, shelf: WeightsShelf
 ) -> None:
     """Cancel throws away all that has come of a bundle, and of this one the rest is good."""
-    visitor.press("fetch")
-    wait_for(lambda: state(visitor.row()) == "here")
-    (file,) = shelf.fetching.weights.rglob(FILE)
-    os.truncate(file, 100)
+    cut_off(visitor, shelf)
     far.fail(FILE, "holds", 1)
     visitor.press("again")
     wait_for(lambda: "of 102 kB" in visitor.row())
@@ -223,10 +228,7 @@ def test_row_76_what_mends_can_be_paused_and_takes_nothing_else_away(
 
 
 def test_row_76_a_damaged_file_can_be_removed_too(visitor: Visitor, shelf: WeightsShelf) -> None:
-    visitor.press("fetch")
-    wait_for(lambda: state(visitor.row()) == "here")
-    (file,) = shelf.fetching.weights.rglob(FILE)
-    os.truncate(file, 100)
+    cut_off(visitor, shelf)
     assert buttons(visitor.press("remove")) == ["removed", "leave"]
     visitor.press("removed")
     wait_for(lambda: state(visitor.row()) == "absent")
@@ -235,10 +237,7 @@ def test_row_76_a_damaged_file_can_be_removed_too(visitor: Visitor, shelf: Weigh
 def test_row_76_why_fetching_again_failed_stands_beside_what_is_damaged(
     visitor: Visitor, far: FakeHub, shelf: WeightsShelf
 ) -> None:
-    visitor.press("fetch")
-    wait_for(lambda: state(visitor.row()) == "here")
-    (file,) = shelf.fetching.weights.rglob(FILE)
-    os.truncate(file, 100)
+    cut_off(visitor, shelf)
     far.fail(FILE, "wrong")
     visitor.press("again")
     wait_for(lambda: "has other bytes than the Hub announces" in visitor.row())
