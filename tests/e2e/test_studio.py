@@ -90,6 +90,16 @@ def test_another_size_is_looked_at_where_there_is_something_to_see(studio: Studi
     assert len(looks) == 2
 
 
+def test_another_size_is_looked_at_where_a_text_is_followed(studio: Studio) -> None:
+    """There is no picture on that tab by which it would be known."""
+    studio.choose_tab("QR code", "qr")
+    studio.page.click("#qr-example")
+    before = studio.map_after(condition="qr")
+    studio.open_settings()
+    studio.set_size("{}x{}".format(*LARGE))
+    assert pixels(studio.map_after(before, "qr")).shape[1::-1] == LARGE
+
+
 def test_the_map_is_shown_as_it_is(studio: Studio, scene: Path) -> None:
     studio.drop(scene)
     assert np.array_equal(pixels(studio.map_after()), edges(scene, 100, 200))
