@@ -12,10 +12,11 @@ from models.heads import Heads
 from models.store import Store
 from training import parts
 from training.config import Base
-from training.family import drawn, measured, shipped
+from training.family import drawn, measured, obeyed, shipped
 from training.family.measured import Figure
 from training.family.pairs import ScenePairs
 from training.family.recipe import CONDITIONS, scenes_of
+from training.family.settings import LINES
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 FAMILY = "pocket"
@@ -50,6 +51,8 @@ def rows_of(store: Store, folder: Path, count: int) -> list[Row]:
         rows += _rows(figure) if figure else [_nothing(f"pocket, {name}")]
         if not any(row.unit == "s" for row in rows):
             rows.append(_time(base, control, scenes, name))
+        if name == LINES:
+            rows.append(_colours(obeyed.obeyed(base, control, scenes, count=count)))
     return rows
 
 
@@ -84,6 +87,11 @@ def _rows(figure: Figure) -> list[Row]:
             bound=ENOUGH,
         ),
     ]
+
+
+def _colours(found: obeyed.Obeyed) -> Row:
+    what = f"pocket, {LINES}: the share of {found.named} things that have the colour which captions name"
+    return Row(what=what, unit="%", ours=[100 * found.share], other=[], beside="", bound=ENOUGH)
 
 
 def _time(base: parts.Parts, control: object, scenes: drawn.Drawn, name: str) -> Row:

@@ -62,6 +62,8 @@ class Base:
     model: str = _text("pocket", "A family by name, or a folder in diffusers' layout.")
     fresh: bool = _switch("Begin with a U-Net of random weights; text encoder and decoder stay.")
     train_text: bool = _switch("Train the text encoder too; only with the objective base.")
+    beside: str = _text("", "The folder of a control that stands beside a base that learns, locked.")
+    alone: float = _number(0.5, 0.0, 1.0, "The share of samples that a base learns without it.")
     prediction: str = _choice(
         ("auto", "epsilon", "v_prediction"),
         "What the U-Net answers; auto is what the base's noise schedule says.",
@@ -279,8 +281,9 @@ def _check(config: Config) -> None:
     """What no bound of a single setting can say."""
     if config.objective == "base" and config.stage2.after:
         raise _conflict("stage2.after belongs to the objective control")
-    if config.objective == "control" and (config.base.train_text or config.base.fresh):
-        raise _conflict("base.fresh and base.train_text belong to the objective base")
+    of_bases = config.base.train_text or config.base.fresh or config.base.beside
+    if config.objective == "control" and of_bases:
+        raise _conflict("base.fresh, base.train_text and base.beside belong to the objective base")
 
 
 def _conflict(what: str) -> ArmatureError:

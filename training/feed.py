@@ -31,12 +31,13 @@ class Share:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
     """What chance gives a sample: its time t, its noise eps and its place in the autoencoder's spread, both
-    (4, h, w), and whether its prompt is kept."""
+    (4, h, w), whether its prompt is kept, and whether a base learns it alone, without what stands beside."""
 
     t: int
     eps: torch.Tensor
     spread: torch.Tensor
     keeps_prompt: bool
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +61,8 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Latents x_0 and noise eps (N, 4, h, w), times t (N), texts, hints, and emphasis (N, 1, h, w) or None,
-    as the learner takes them."""
+    """Latents x_0 and noise eps (N, 4, h, w), times t (N), texts, hints, emphasis (N, 1, h, w) or None, and
+    which samples are learnt `alone` (N), as the learner takes them."""
 
     x_0: torch.Tensor
     t: torch.Tensor
@@ -69,6 +70,7 @@ class Batch:
     text: torch.Tensor
     hint: torch.Tensor
     emphasis: torch.Tensor | None
+    alone: torch.Tensor
 
 
 class Feed:
@@ -84,6 +86,7 @@ class Feed:
         self._pairs = pairs
         self._latents = latents
         self._settings = settings
+        self._alone = config.base.alone if config.base.beside else 1.0
         self._times = times
         self._share = share
         self._side = config.data.size // LATENT
@@ -144,12 +147,18 @@ class Feed:
         generator = chance.generator(*words, self._settings.seed)
         shape = (CHANNELS, self._side, self._side)
         dropped = self._settings.prompt_dropout if dropout is None else dropout
-        return Drawn(
+        found = Drawn(
             t=int(torch.randint(self._times, (), generator=generator)),
             keeps_prompt=float(torch.rand((), generator=generator)) >= dropped,
             eps=torch.randn(shape, generator=generator),
             spread=torch.randn(shape, generator=generator),
+            alone=float(torch.rand((), generator=generator)) < self._alone,
         )
+        if found.alone:
+            return found
+        # beside a control shapes are told, and early, in much noise, is when words choose the colours
+        earlier = int(torch.randint(self._times, (), generator=generator))
+        return replace(found, t=max(found.t, earlier))
 
     def _numbers(self, step: int) -> Iterator[list[int]]:
         """For each part of each step, the samples that are this device's: all devices share a step evenly."""
@@ -173,6 +182,7 @@ def batch_of(samples: Sequence[Sample], parts: Parts, device: torch.device, *, i
         text=_text(samples, parts, device, ids),
         hint=hints_of([sample.hint for sample in samples], device),
         emphasis=_emphasis(samples, device),
+        alone=torch.tensor([sample.drawn.alone for sample in samples], device=device),
     )
 
 

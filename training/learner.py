@@ -27,6 +27,7 @@ class Learner(nn.Module):
         self.unet = parts.unet
         self.control = _control(parts, config) if config.objective == "control" else None
         self.text = parts.text if config.base.train_text else None
+        self.beside = _read(config.base.beside) if config.base.beside else None
         self.only_middle = config.control.only_middle
         self.schedule = DDPMScheduler.from_config(dict(parts.schedule))
         self.unlocked = self.control is None
@@ -64,14 +65,16 @@ class Learner(nn.Module):
         text: torch.Tensor,
         hint: torch.Tensor,
         emphasis: torch.Tensor | None = None,
+        alone: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The loss, a scalar, of latents x_0 (N, 4, h, w) that get the noise eps at times t (N).
 
         `text` is (N, 77, C), or token ids (N, 77) where the text encoder learns; `hint` is (N, 3, 8h, 8w);
-        `emphasis` (N, 1, h, w) is how much each latent counts, None for all alike.
+        `emphasis` (N, 1, h, w) is how much each latent counts, None for all alike; `alone` (N) are those
+        to which the control that stands beside a base adds nothing.
         """
         x_t = self.schedule.add_noise(x_0, eps, t)
-        answer = self._answer(x_t, t, text if self.text is None else self.text(text), hint)
+        answer = self._answer(x_t, t, text if self.text is None else self.text(text), hint, alone)
         apart = (answer.float() - self.wanted(x_0, t, eps)) ** 2
         return (apart if emphasis is None else apart * emphasis).mean()
 
@@ -83,16 +86,36 @@ class Learner(nn.Module):
         return eps
 
     def _answer(
-        self, x_t: torch.Tensor, t: torch.Tensor, text: torch.Tensor, hint: torch.Tensor
+        self,
+        x_t: torch.Tensor,
+        t: torch.Tensor,
+        text: torch.Tensor,
+        hint: torch.Tensor,
+        alone: torch.Tensor | None,
     ) -> torch.Tensor:
         if self.control is None:
-            return paper.answer(self.unet, x_t, t, text)
+            return paper.answer(self.unet, x_t, t, text, self._lent(x_t, t, text, hint, alone))
         added = paper.added(self.control, x_t, t, text, hint)
         if self.only_middle:
             added = [*(part.detach() for part in added[:-1]), added[-1]]
         # a base that is locked lies in the precision in which it computes, and nothing need be converted
         with torch.autocast(x_t.device.type, enabled=self.unlocked and _is_mixed(x_t)):
             return paper.answer(self.unet, x_t, t, text, added)
+
+    @torch.no_grad()
+    def _lent(
+        self,
+        x_t: torch.Tensor,
+        t: torch.Tensor,
+        text: torch.Tensor,
+        hint: torch.Tensor,
+        alone: torch.Tensor | None,
+    ) -> list[torch.Tensor] | None:
+        """What the control beside a base adds: with places given, words are what is learnt."""
+        if self.beside is None or alone is None:
+            return None
+        kept = ~alone[:, None, None, None]
+        return [part * kept for part in paper.added(self.beside, x_t, t, text, hint)]
 
     def _set_learning(self) -> None:
         learning = [self.unet if self.control is None else self.control]
@@ -112,8 +135,11 @@ def _control(parts: Parts, config: Config) -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("control", config.train.seed))
             return paper.from_base(parts.unet, pooled=config.control.pooled)
-    folder = Path(config.control.onwards)
-    return loading.read(folder, "control", torch.float32, what=f"The control {folder.name}")
+    return _read(config.control.onwards)
+
+
+def _read(folder: str) -> Any:
+    return loading.read(Path(folder), "control", torch.float32, what=f"The control {Path(folder).name}")
 
 
 def _is_mixed(tensor: torch.Tensor) -> bool:

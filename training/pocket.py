@@ -18,6 +18,7 @@ What each is made of and how long it learns is in training/family/recipe.py.
 
 import argparse
 import json
+import os
 import platform
 import sys
 import time
@@ -43,7 +44,7 @@ from training.family import autoencoder, base, card, drawn, heads, measured, obe
 from training.family.drawn import Drawn
 from training.family.pairs import ScenePairs
 from training.family.recipe import CONDITIONS, RECIPES, Recipe
-from training.family.settings import NAME, UNSEEN, base_settings, control_settings
+from training.family.settings import LINES, NAME, UNSEEN, base_settings, control_settings
 from training.run import train
 from training.trainer import Taken
 from training.watch import Looked
@@ -51,9 +52,8 @@ from training.watch import Looked
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "pocket"
 SAY_EVERY = 25  # steps
-BY_COLOUR = "lines"  # the control under which colours are looked at: it says nothing of them
 SECONDS, LARGEST = "seconds.json", 2**24  # bytes of our own notes
-FURTHER = 500_000_000  # the first seed of the scenes that a family learns on from
+FURTHER = 50_000_000  # from one first seed to the next, each time that a family learns on
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Making:
         return drawn.draw(
             self.recipe.scenes,
             self.folder / "scenes",
-            first_seed=FURTHER if self.onwards else 0,
+            first_seed=FURTHER * len(self.times),
             device=self.device,
             told=told,
         )
@@ -125,8 +125,9 @@ class Making:
     def learn_base(self) -> None:
         """The U-Net and the text encoder."""
         if not self.base.exists():
-            settings = base_settings(self.recipe, self.begun, self.kept)
-            self._train("base", settings, self._pairs(UNSEEN))
+            beside = shipped.control(self.onwards, LINES) if self.onwards else None
+            settings = base_settings(self.recipe, self.begun, self.kept, beside)
+            self._train("base", settings, self._pairs(UNSEEN if beside is None else LINES))
 
     def learn_control(self, name: str) -> None:
         """A control on the base."""
@@ -147,23 +148,25 @@ class Making:
             )
 
     def measure(self) -> None:
-        """How good each control is."""
+        """How good each control is, of weights as they ship."""
         if self.figures.exists():
             return
         told = lambda done, total: self.say(f"held out: {done:,} of {total:,}")  # noqa: E731
         wanted = replace(self.recipe.scenes, count=self.recipe.measured)
         scenes = drawn.draw(wanted, self.folder / "held-out", first_seed=drawn.HELD_OUT, told=told)
         model = parts.load(BaseSettings(model=str(self.base)), self.store, 0)
+        for network in (model.unet, model.text, model.vae.autoencoder):
+            shipped.rounded(network)
         network = read_heads(self.heads) if self.heads.exists() else None
         found, colours, ends = [], None, measured.ends(model, scenes, len(scenes))
         for name, folder in self.controls.items():
-            control = loading.read(folder, "control", torch.float32, what=name)
+            control = shipped.rounded(loading.read(folder, "control", torch.float32, what=name))
             figure = measured.measure(name, control, model, scenes, network, ends)
             if figure is not None:
                 found.append(figure)
                 self.say(f"{name}: {100 * figure.share:.0f} % of the way")
-        if lines := self.controls.get(BY_COLOUR):
-            control = loading.read(lines, "control", torch.float32, what=BY_COLOUR)
+        if lines := self.controls.get(LINES):
+            control = shipped.rounded(loading.read(lines, "control", torch.float32, what=LINES))
             colours = obeyed.obeyed(model, control, scenes, count=len(scenes))
             self.say(f"colours: {colours.right} of {colours.named} obeyed")
         text = json.dumps(card.as_plain(found, colours)).encode()
@@ -179,14 +182,25 @@ class Making:
         self.say(f"family: {size / 2**20:.1f} MiB of {shipped.LARGEST // 2**20} in {target}")
 
     @property
+    def plain(self) -> dict[str, Any]:
+        """The recipe, how long each part took, and on what."""
+        made = {"seconds": _json(self.folder / SECONDS) or {}, "hardware": hardware(self.device)}
+        return self.recipe.plain | made
+
+    @property
     def note(self) -> dict[str, Any]:
         """What it is made of, how long each part took, and on what; plain values."""
-        made = {"seconds": _json(self.folder / SECONDS) or {}, "hardware": hardware(self.device)}
-        plain = self.recipe.plain | made
         if self.onwards is None:
-            return plain
-        further = {name: plain[name] for name in ("scenes", "base", "controls", *made)}
-        return shipped.read_note(self.onwards) | {"onwards": further}
+            return self.plain
+        return shipped.read_note(self.onwards) | {"onwards": self.times}
+
+    @property
+    def times(self) -> list[dict[str, Any]]:
+        """What it learnt on from and how long, each time, this one the last; none where it begins."""
+        if self.onwards is None:
+            return []
+        now = {name: self.plain[name] for name in ("scenes", "base", "controls", "seconds", "hardware")}
+        return [*shipped.read_note(self.onwards).get("onwards", []), now]
 
     @property
     def heads(self) -> Path:
@@ -264,10 +278,16 @@ def _noted(folder: Path, name: str, made: Callable[[], Any]) -> None:
     try:
         made()
     finally:
-        seconds = _json(folder / SECONDS) or {}
-        seconds[name] = round(seconds.get(name, 0.0) + time.monotonic() - began, 1)
-        text = json.dumps(seconds, indent=1).encode()
-        durable.write(folder / SECONDS, lambda file: file.writelines([text]))
+        if _is_first():
+            seconds = _json(folder / SECONDS) or {}
+            seconds[name] = round(seconds.get(name, 0.0) + time.monotonic() - began, 1)
+            text = json.dumps(seconds, indent=1).encode()
+            durable.write(folder / SECONDS, lambda file: file.writelines([text]))
+
+
+def _is_first() -> bool:
+    """Whether this is the first of the processes that share the work, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _json(path: Path) -> Any:
@@ -282,7 +302,8 @@ def hardware(device: str) -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text("utf-8").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{torch.get_num_threads()} thread(s) of {(names or [platform.machine()])[0]}"
+    threads, cores = torch.get_num_threads(), os.cpu_count()
+    return f"{threads} thread(s) a process, {cores} cores of {(names or [platform.machine()])[0]}"
 
 
 def chosen(making: Making, only: str) -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from errors import PACKAGE_MISSING, PARAM_RANGE, TRAIN_DIVERGED, ArmatureError
+from models import control as paper
 from models.store import Store
 from tests.training.made import Made, gradients, settings, watched
 from training import chance, feed, parts
@@ -249,6 +250,36 @@ def test_a_control_is_learnt_onwards(build: Build, store: Store) -> None:
     trainer = build(control={"onwards": str(folder)})
     assert trainer.learner.control is not None
     assert trainer.learner.control.controlnet_mid_block.weight.any()
+
+
+def test_a_control_stands_beside_a_base_that_learns_but_for_some_samples(build: Build, store: Store) -> None:
+    beside = {"beside": str(store.control("pocket", "lines")), "alone": 0.5}
+    trainer = build(objective="base", base=beside, train={"batch": 8})
+    batch = trainer.batch([trainer.feed.sample(number) for number in range(8)])
+    assert 0 < int(batch.alone.sum()) < 8
+    control, unet = trainer.learner.beside, trainer.learner.unet
+    with torch.no_grad():
+        x_t = trainer.learner.schedule.add_noise(batch.x_0, batch.eps, batch.t)
+        led = paper.predict(unet, control, x_t, batch.t, batch.text, batch.hint)
+        free = paper.predict(unet, None, x_t, batch.t, batch.text, batch.hint)
+        answer = torch.where(batch.alone[:, None, None, None], free, led)
+        wanted = trainer.learner.wanted(batch.x_0, batch.t, batch.eps)
+        loss = trainer.learner(**vars(batch))
+    assert not torch.allclose(led, free)
+    assert float(loss) == pytest.approx(float((answer - wanted).square().mean()), rel=1e-4)
+    before = copied(trainer)
+    next(trainer.steps())
+    assert {name.split(".")[0] for name in changed(trainer, before)} == {"unet"}
+
+
+def test_beside_a_control_the_times_are_early_ones(build: Build, store: Store) -> None:
+    """The larger of two: two thirds of the way to all noise, on average, and half of it for who is alone."""
+    trainer = build(objective="base", base={"beside": str(store.control("pocket", "lines"))})
+    drawn = [trainer.feed.drawn("some", number) for number in range(2000)]
+    means = [np.mean([one.t for one in drawn if one.alone == alone]) for alone in (True, False)]
+    assert means == pytest.approx([500, 667], abs=40)
+    without = build(objective="base")
+    assert all(without.feed.drawn("some", number).alone for number in range(50))
 
 
 # how

@@ -18,7 +18,7 @@ LICENCE = "Apache-2.0, as the program that made them: no picture and no weight i
 
 def card(note: Mapping[str, Any], figures: Sequence[Figure], obeyed: Obeyed | None) -> str:
     """The card, in Markdown. The note is the recipe as plain values, with the `seconds` that each part took
-    and the `hardware`; and once more the same under `onwards`, where base and controls learnt on."""
+    and the `hardware`; and under `onwards` the same of each time that base and controls learnt on."""
     return "\n\n".join(
         (
             "# Pocket",
@@ -35,8 +35,8 @@ def card(note: Mapping[str, Any], figures: Sequence[Figure], obeyed: Obeyed | No
 
 def _data(note: Mapping[str, Any]) -> str:
     scenes, further = note["scenes"], ""
-    if "onwards" in note:
-        further = f" Base and controls learnt on from {note['onwards']['scenes']['count']:,} others."
+    if others := [f"{time['scenes']['count']:,}" for time in note.get("onwards", ())]:
+        further = f" Base and controls learnt on from {' and then '.join(others)} others."
     return (
         f"{scenes['count']:,} scenes of the [drawn world](../../docs/world.md) at {scenes['size']} pixels, "
         f"from their seeds. Kinds: {', '.join(scenes['kinds'])}. Styles: {', '.join(scenes['styles'])}. "
@@ -54,10 +54,10 @@ def _training(note: Mapping[str, Any]) -> str:
     }
     rows = [("part", "steps", "batch", "seconds"), ("---",) * 4, *_rows(learnt, note["seconds"])]
     words = f"On {note['hardware']}"
-    if further := note.get("onwards"):
+    for further in note.get("onwards", ()):
         onwards = {"base": further["base"]["learning"], **further["controls"]}
         rows += [(f"{name}, onwards", *row) for name, *row in _rows(onwards, further["seconds"])]
-        words += f"; onwards on {further['hardware']}"
+        words += f"; then on {further['hardware']}"
     return f"{_table(rows)}\n\n{words}."
 
 

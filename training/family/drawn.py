@@ -18,6 +18,7 @@ from safetensors.torch import save
 import gate
 from pipelines import durable
 from training.family.recipe import Scenes
+from training.world.caption import named
 from training.world.recipe import Scene
 from training.world.render import World, paint
 from training.world.scene import drafted, scene
@@ -25,7 +26,7 @@ from training.world.scene import drafted, scene
 SHARD = 128  # scenes of a file
 HELD_OUT = 1_000_000_000  # the first seed of scenes that are never learnt
 LARGEST_LABEL = 2**24  # bytes
-LAYERS = ("picture", "depth", "normals", "classes", "points")
+LAYERS = ("picture", "depth", "normals", "classes", "things", "points")
 STEEP = 127  # a normal's component of 1, as a whole number
 
 Told = Callable[[int, int], None]
@@ -38,6 +39,7 @@ class Drawn:
     folder: Path
     captions: tuple[str, ...]
     seeds: tuple[int, ...]
+    coloured: tuple[tuple[int, ...], ...]  # the numbers of the things whose colour the caption names
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -59,7 +61,6 @@ class Drawn:
             scenes=(),
             captions=(self.captions[index],),
             white=layers["picture"],
-            things=layers["classes"],
             edges=nothing,
             lines=nothing,
             **(layers | {"depth": layers["depth"].float()}),
@@ -84,6 +85,7 @@ def draw(
         folder=folder,
         captions=tuple(caption for label in labels for caption in label["captions"]),
         seeds=tuple(int(seed) for label in labels for seed in label["seeds"]),
+        coloured=tuple(tuple(numbers) for label in labels for numbers in label["coloured"]),
     )
 
 
@@ -109,11 +111,16 @@ def _seeds(scenes: Scenes, seed: int) -> Iterator[int]:
 
 
 def _write(path: Path, world: World) -> None:
-    """A file of scenes, with their seeds and captions in its header."""
+    """A file of scenes; in its header their seeds, their captions, and which things these name in colour."""
     layers = {name: getattr(world, name).cpu().contiguous() for name in LAYERS}
     layers["depth"] = layers["depth"].half()
     layers["normals"] = (layers["normals"] * STEEP).round().to(torch.int8)
-    label = {"seeds": [made.seed for made in world.scenes], "captions": list(world.captions)}
+    said = zip(world.scenes, world.captions, strict=True)
+    label = {
+        "seeds": [made.seed for made in world.scenes],
+        "captions": list(world.captions),
+        "coloured": [[number for number, _ in named(*both)] for both in said],
+    }
     data = save(layers, metadata={"label": json.dumps(label)})
     durable.write(path, lambda file: file.writelines([data]))
 
@@ -131,4 +138,4 @@ def _file(path: Path) -> Any:
 
 
 def _path(folder: Path, shard: int) -> Path:
-    return folder / f"scenes-{shard:05d}.safetensors"
+    return folder / f"worlds-{shard:05d}.safetensors"

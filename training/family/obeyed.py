@@ -3,7 +3,7 @@
 The light of the scene is taken out again: a red roof at dusk is to be as dark as any roof at dusk.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ from training.family.drawn import Drawn
 from training.family.measured import AT_ONCE, sampled
 from training.family.pairs import ScenePairs
 from training.parts import Parts
+from training.world.caption import named
 from training.world.colours import could_be_called
-from training.world.recipe import Scene
 from training.world.render import World, render
 
 LEAST = 0.01  # of the picture: what is smaller has hardly a colour
@@ -61,17 +61,3 @@ def judged(world: World, number: int, result: Pixels) -> Iterator[bool]:
         light = picture / white.clamp(min=0.02)
         red, green, blue = (pixels[:, mask].mean(dim=1) / light.clamp(min=0.02)).clamp(0, 1).tolist()
         yield could_be_called((red, green, blue), colour)
-
-
-def named(scene: Scene, caption: str) -> Sequence[tuple[int, str]]:
-    """The numbers of the things and parts that the caption names with their colour, and the colours."""
-    padded = f" {caption.replace(',', ' ')} "
-    spoken = []
-    for thing in scene.things:
-        words = " ".join(filter(None, (thing.colour, thing.made, thing.word)))
-        if thing.colour and (f" {words} " in padded or f" {thing.colour} {thing.word} " in padded):
-            spoken.append((thing.number, thing.colour))
-        spoken += [
-            (part.number, part.colour) for part in thing.parts if f" {part.colour} {part.word} " in padded
-        ]
-    return spoken

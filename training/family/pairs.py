@@ -1,7 +1,7 @@
 """The drawn scenes as a data set of the trainer: each as it is and mirrored, with a control's hints."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from training.world.render import World
 # A mirrored person's left is right: the 18 key points in the order of the other side.
 MIRRORED = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
 SEEDED = "scribble_synthetic"
+COLOURED = 3  # how much more a thing counts whose colour is named
 
 Make = Callable[[World, int], Hint]
 
@@ -105,15 +106,22 @@ class ScenePairs:
         return MAKERS[self.control](world if index < len(self.drawn) else in_mirror(world), chance)
 
     def emphasis(self, index: int) -> NDArray[np.float32]:
-        classes = self.drawn.layer("classes", index % len(self.drawn))
-        return rare(classes if index < len(self.drawn) else classes.flip(-1))
+        row = index % len(self.drawn)
+        classes, things = (self.drawn.layer(name, row) for name in ("classes", "things"))
+        counted = emphasis(classes, things, self.drawn.coloured[row])
+        return counted if index < len(self.drawn) else np.ascontiguousarray(counted[:, ::-1])
 
 
-def rare(classes: torch.Tensor) -> NDArray[np.float32]:
-    """How much each latent of a class map (H, W) counts, (H/8, W/8), 1 on average: the less of a class there
-    is, the more, by the root of its share. A picture's sky would be most of what is learnt without it."""
-    _, place, counts = torch.unique(classes, return_inverse=True, return_counts=True)
-    weights = torch.nn.functional.avg_pool2d(counts.float().rsqrt()[place][None], LATENT)[0]
+def emphasis(classes: torch.Tensor, things: torch.Tensor, coloured: Sequence[int]) -> NDArray[np.float32]:
+    """How much each latent of a scene counts, (H/8, W/8), 1 on average, from maps uint8 (H, W).
+
+    The less there is of a thing, the more it counts, by the root of its share: else a picture's sky would be
+    most of what is learnt. What the caption names in colour counts most: nothing but words tells its colour.
+    """
+    _, place, counts = torch.unique(classes.int() * 256 + things, return_inverse=True, return_counts=True)
+    weights = counts.float().rsqrt()[place]
+    weights[torch.isin(things, torch.tensor(coloured, dtype=things.dtype))] *= COLOURED
+    weights = torch.nn.functional.avg_pool2d(weights[None], LATENT)[0]
     return np.asarray((weights / weights.mean()).numpy())
 
 

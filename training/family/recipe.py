@@ -55,11 +55,15 @@ class Autoencoder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """The U-Net's channels at 1/8, 1/16 and 1/32 of a picture, and the text encoder's width and layers."""
+    """The U-Net's channels at 1/8, 1/16 and 1/32 of a picture, and the text encoder's width and layers.
+
+    One that learns on has its control of lines beside it, but for the share of samples that are `alone`.
+    """
 
     channels: Sizes = (64, 128, 128)
     width: int = 96
     layers: int = 2
+    alone: float = 0.4
     learning: Learning
 
 
@@ -137,11 +141,11 @@ _CPU = Recipe(
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "cpu": _CPU,
-        # after it, an hour for the base on one of two cores, and for the controls twenty minutes on both
+        # after it, an hour for the base in a process for each of two cores, and twenty minutes for the controls
         "cpu-onwards": replace(
             _CPU,
             scenes=replace(_CPU.scenes, count=12_288, mirrored=True),
-            base=Base(learning=Learning(steps=3000, batch=32, rate=0.02, cooldown=3000, ema=0.998)),
+            base=Base(learning=Learning(steps=5400, batch=32, rate=0.02, cooldown=5400, ema=0.998)),
             controls={
                 **_controls(
                     Learning(steps=600, batch=16, rate=0.01, cooldown=400, ema=0.98),

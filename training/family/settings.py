@@ -8,16 +8,18 @@ from training.config import Config
 from training.family.recipe import CONDITIONS, Learning, Recipe
 
 NAME = "pocket"  # of the base that is learnt, and of the family
-UNSEEN = "tile"  # whose hints cost next to nothing: a base never looks at them
+UNSEEN = "tile"  # whose hints cost next to nothing: a base that is alone never looks at them
+LINES = "lines"  # the control that says where things are, and nothing of their colours
 LOG_EVERY = 25  # steps
 
 
-def base_settings(recipe: Recipe, begun: Path, kept: Path) -> Config:
-    """The base's run."""
-    return config.read(
-        _run(NAME, "base", UNSEEN, recipe, recipe.base.learning, begun, kept)
-        | {"base": {"model": str(begun), "train_text": True, "prediction": "v_prediction"}}
-    )
+def base_settings(recipe: Recipe, begun: Path, kept: Path, beside: Path | None = None) -> Config:
+    """The base's run, alone or with its own control of lines beside it."""
+    base = {"model": str(begun), "train_text": True, "prediction": "v_prediction"}
+    if beside is not None:
+        base |= {"beside": str(beside), "alone": recipe.base.alone}
+    seen = UNSEEN if beside is None else LINES
+    return config.read(_run(NAME, "base", seen, recipe, recipe.base.learning, begun, kept) | {"base": base})
 
 
 def control_settings(recipe: Recipe, name: str, base: Path, kept: Path, begun: Path | None = None) -> Config:

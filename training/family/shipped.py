@@ -4,16 +4,19 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors.torch import load_file, save
+from torch import nn
 
 import gate
 from pipelines import durable
 
 LARGEST = 40 * 2**20  # bytes, all together
 WEIGHTS, PLAIN = ".safetensors", (".json", ".txt")
+Module = TypeVar("Module", bound=nn.Module)
+
 NOTES = ("training.json",)  # of single runs; the family has one of its own
 NOTE, LARGEST_NOTE = "family.json", 2**20  # what it is made of
 CARD = "README.md"
@@ -52,6 +55,12 @@ def read_note(folder: Path) -> dict[str, Any]:
     """What a family was made of: its recipe's tables as plain values."""
     note = gate.parse_json((folder / NOTE).read_bytes(), most_bytes=LARGEST_NOTE)
     return cast(dict[str, Any], note)
+
+
+def rounded(network: Module) -> Module:
+    """The same network in float32, with the weights that it will have when it ships."""
+    nn.Module.float(nn.Module.half(network))
+    return network
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -186,6 +186,20 @@ def caption(scene: Scene, seen: Seen) -> str:
     return _Speaker(scene, seen).caption()
 
 
+def named(scene: Scene, caption: str) -> Sequence[tuple[int, str]]:
+    """The numbers of the things and parts that a caption names with their colour, and the colours."""
+    padded = f" {caption.replace(',', ' ')} "
+    spoken = []
+    for thing in scene.things:
+        words = " ".join(filter(None, (thing.colour, thing.made, thing.word)))
+        if thing.colour and (f" {words} " in padded or f" {thing.colour} {thing.word} " in padded):
+            spoken.append((thing.number, thing.colour))
+        spoken += [
+            (part.number, part.colour) for part in thing.parts if f" {part.colour} {part.word} " in padded
+        ]
+    return spoken
+
+
 def _article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
 

@@ -9,8 +9,9 @@ import torch
 import annotators
 from training.family import drawn
 from training.family.drawn import LAYERS, Drawn
-from training.family.pairs import MAKERS, MIRRORED, ScenePairs, in_mirror, rare
+from training.family.pairs import MAKERS, MIRRORED, ScenePairs, emphasis, in_mirror
 from training.family.recipe import Scenes
+from training.world.caption import named
 from training.world.render import render
 
 FLAT = Scenes(count=6, size=64, kinds=("people", "cottage"), styles=("flat",), weathers=("clear", "fair"))
@@ -58,12 +59,31 @@ def test_drawing_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: p
 
 def test_what_there_is_little_of_counts_more() -> None:
     classes = torch.zeros(64, 64, dtype=torch.uint8)
+    things = classes.clone()
     classes[:8, :16] = 3  # two of 64 latents, a 32nd of the picture
-    weights = rare(classes)
+    weights = emphasis(classes, things, ())
     assert weights.shape == (8, 8)
     assert weights.mean() == pytest.approx(1)
     assert weights[0, 0] / weights[7, 7] == pytest.approx((62 / 2) ** 0.5)
-    assert np.array_equal(rare(torch.zeros(64, 64)), np.ones((8, 8), np.float32))
+    assert np.array_equal(emphasis(things, things, ()), np.ones((8, 8), np.float32))
+    assert np.array_equal(emphasis(things, classes, ()), weights), "things of one class are apart"
+
+
+def test_what_is_named_in_colour_counts_three_times() -> None:
+    things = torch.zeros(64, 64, dtype=torch.uint8)
+    things[:8], things[8:16] = 7, 9
+    plain, named = (emphasis(torch.zeros_like(things), things, numbers) for numbers in ((), (9,)))
+    assert plain[0, 0] == pytest.approx(plain[1, 0])
+    assert named[1, 0] / named[0, 0] == pytest.approx(3)
+    assert named[0, 0] / named[7, 7] == pytest.approx(plain[0, 0] / plain[7, 7])
+    assert named.mean() == pytest.approx(1)
+
+
+def test_a_scene_knows_which_things_its_caption_names_in_colour(scenes: Drawn) -> None:
+    world = render(scenes.seeds, 64)
+    said = [named(made, text) for made, text in zip(world.scenes, world.captions, strict=True)]
+    assert any(said)
+    assert scenes.coloured == tuple(tuple(number for number, _ in pairs) for pairs in said)
 
 
 def test_emphasis_is_mirrored_with_its_scene(scenes: Drawn) -> None:

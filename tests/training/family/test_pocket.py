@@ -20,6 +20,7 @@ from models import loading
 from models.heads import Heads
 from models.layout import BASE_FILES, CONTROL_FILES
 from models.store import Store
+from pipelines import durable
 from scripts import pocket as sheets
 from training import checkpoint, parts, pocket
 from training.config import Base as BaseSettings
@@ -119,6 +120,24 @@ def test_base_and_controls_learn_on_and_the_rest_stays(made: Making, tmp_path: P
     assert "Base and controls learnt on from 9 others." in text
     assert "| base, onwards | 2 | 2 | not noted |" in text
     assert "| lines, onwards | 2 | 2 | not noted |" in text
+    settings = (tmp_path / "runs" / "pocket" / "config.toml").read_text("utf-8")
+    assert f'beside = "{family / "controls" / "lines"}"' in settings, "its own lines show where things are"
+
+
+def test_a_family_that_learns_on_again_keeps_its_history(made: Making, tmp_path: Path) -> None:
+    """Each time from scenes that it has not seen."""
+    first = Making(TINY, tmp_path / "first", onwards=made.folder / "pocket")
+    durable.make_folder(tmp_path / "family")
+    (tmp_path / "family" / "family.json").write_text(json.dumps(first.note), "utf-8")
+    second = Making(
+        replace(TINY, scenes=replace(TINY.scenes, count=3)), tmp_path, onwards=tmp_path / "family"
+    )
+    seeds = [set(making.scenes.seeds) for making in (made, first, second)]
+    assert [len(some) for some in seeds] == [10, 10, 3]
+    assert len(set().union(*seeds)) == 23
+    text = card.card(second.note, [], None)
+    assert "Base and controls learnt on from 10 and then 3 others." in text
+    assert text.count("| lines, onwards |") == 2
 
 
 def test_what_is_there_is_not_made_again(made: Making) -> None:
@@ -218,8 +237,15 @@ def test_the_benchmark_has_both_ends_for_each_control(
         "without the control",
         "the true picture through the autoencoder",
         "",
+        "",
     ]
     assert all(len(row.ours) == len(row.other) == 2 for row in lines[:2])
+    (figure, _), colours = card.from_plain(json.loads(made.figures.read_text("utf-8")))
+    assert colours is not None
+    # the benchmark reads what ships, in float16: the card's figures are of the same weights
+    assert [*lines[0].ours, *lines[1].other] == pytest.approx([*figure.with_control, *figure.through])
+    assert lines[3].ours == [100 * colours.share]
+    assert str(colours.named) in lines[3].what
     assert [row.unit for row in rows].count("s") == 1
     drawn_scenes = drawn.draw(replace(TINY.scenes, count=2), tmp_path / "scenes", first_seed=drawn.HELD_OUT)
     assert min(drawn_scenes.seeds) >= drawn.HELD_OUT
