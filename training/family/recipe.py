@@ -141,7 +141,7 @@ _CPU = Recipe(
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "cpu": _CPU,
-        # after it, an hour for the base in a process for each of two cores, and twenty minutes for the controls
+        # after it: an hour for the base, in a process for each of two cores; half an hour for the controls
         "cpu-onwards": replace(
             _CPU,
             scenes=replace(_CPU.scenes, count=12_288, mirrored=True),
