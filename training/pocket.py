@@ -287,7 +287,8 @@ def _noted(folder: Path, name: str, made: Callable[[], Any]) -> None:
 
 def _is_first() -> bool:
     """Whether this is the first of the processes that share the work, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
+    shared = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not shared or torch.distributed.get_rank() == 0
 
 
 def _json(path: Path) -> Any:
