@@ -74,7 +74,11 @@ class Learner(nn.Module):
         to which the control that stands beside a base adds nothing.
         """
         x_t = self.schedule.add_noise(x_0, eps, t)
-        answer = self._answer(x_t, t, text if self.text is None else self.text(text), hint, alone)
+        states = text if self.text is None else self.text(text)
+        added = self._added(x_t, t, states, hint, alone)
+        # a base that is locked lies in the precision in which it computes, and nothing need be converted
+        with torch.autocast(x_t.device.type, enabled=self.unlocked and _is_mixed(x_t)):
+            answer = paper.answer(self.unet, x_t, t, states, added)
         apart = (answer.float() - self.wanted(x_0, t, eps)) ** 2
         return (apart if emphasis is None else apart * emphasis).mean()
 
@@ -85,25 +89,7 @@ class Learner(nn.Module):
             return v
         return eps
 
-    def _answer(
-        self,
-        x_t: torch.Tensor,
-        t: torch.Tensor,
-        text: torch.Tensor,
-        hint: torch.Tensor,
-        alone: torch.Tensor | None,
-    ) -> torch.Tensor:
-        if self.control is None:
-            return paper.answer(self.unet, x_t, t, text, self._lent(x_t, t, text, hint, alone))
-        added = paper.added(self.control, x_t, t, text, hint)
-        if self.only_middle:
-            added = [*(part.detach() for part in added[:-1]), added[-1]]
-        # a base that is locked lies in the precision in which it computes, and nothing need be converted
-        with torch.autocast(x_t.device.type, enabled=self.unlocked and _is_mixed(x_t)):
-            return paper.answer(self.unet, x_t, t, text, added)
-
-    @torch.no_grad()
-    def _lent(
+    def _added(
         self,
         x_t: torch.Tensor,
         t: torch.Tensor,
@@ -111,11 +97,15 @@ class Learner(nn.Module):
         hint: torch.Tensor,
         alone: torch.Tensor | None,
     ) -> list[torch.Tensor] | None:
-        """What the control beside a base adds: with places given, words are what is learnt."""
+        """What the control that learns adds, or the one that stands beside a base; None without either."""
+        if self.control is not None:
+            added = paper.added(self.control, x_t, t, text, hint)
+            return [*(part.detach() for part in added[:-1]), added[-1]] if self.only_middle else added
         if self.beside is None or alone is None:
             return None
-        kept = ~alone[:, None, None, None]
-        return [part * kept for part in paper.added(self.beside, x_t, t, text, hint)]
+        with torch.no_grad():
+            lent = paper.added(self.beside, x_t, t, text, hint)
+        return [part * ~alone[:, None, None, None] for part in lent]
 
     def _set_learning(self) -> None:
         learning = [self.unet if self.control is None else self.control]

@@ -157,7 +157,7 @@ class Making:
         model = parts.load(BaseSettings(model=str(self.base)), self.store, 0)
         for network in (model.unet, model.text, model.vae.autoencoder):
             shipped.rounded(network)
-        network = read_heads(self.heads) if self.heads.exists() else None
+        network = shipped.rounded(read_heads(self.heads)) if self.heads.exists() else None
         found, colours, ends = [], None, measured.ends(model, scenes, len(scenes))
         for name, folder in self.controls.items():
             control = shipped.rounded(loading.read(folder, "control", torch.float32, what=name))

@@ -226,6 +226,28 @@ def test_every_control_is_measured_between_two_ends(made: Making, monkeypatch: p
     assert measured.measure("depth", control, base, made.scenes, None, ends) is None
 
 
+def test_what_is_measured_is_what_ships(
+    made: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every weight as float16 has it."""
+    seen: list[torch.nn.Module] = []
+
+    def noted(
+        name: str, control: Any, model: parts.Parts, scenes: object, network: Any, ends: object
+    ) -> None:
+        seen.extend((control, model.unet, model.text, model.vae.autoencoder, network))
+
+    monkeypatch.setattr(measured, "STEPS", 2)
+    monkeypatch.setattr(measured, "measure", noted)
+    folder = tmp_path / "again"
+    shutil.copytree(made.folder, folder, ignore=shutil.ignore_patterns("figures.json"))
+    Making(TINY, folder).measure()
+    assert len(seen) == 5 * len(TINY.controls)
+    weights = [tensor for network in seen for tensor in network.parameters()]
+    assert {tensor.dtype for tensor in weights} == {torch.float32}
+    assert all(torch.equal(tensor, tensor.half().float()) for tensor in weights)
+
+
 def test_the_benchmark_has_both_ends_for_each_control(
     made: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,7 +264,7 @@ def test_the_benchmark_has_both_ends_for_each_control(
     assert all(len(row.ours) == len(row.other) == 2 for row in lines[:2])
     (figure, _), colours = card.from_plain(json.loads(made.figures.read_text("utf-8")))
     assert colours is not None
-    # the benchmark reads what ships, in float16: the card's figures are of the same weights
+    # the benchmark reads what ships, and the card has the same figures
     assert [*lines[0].ours, *lines[1].other] == pytest.approx([*figure.with_control, *figure.through])
     assert lines[3].ours == [100 * colours.share]
     assert str(colours.named) in lines[3].what
